@@ -1,0 +1,1 @@
+"""Speaks Kubernetes: connection, requests, watches, stores. Knows nothing of a screen."""

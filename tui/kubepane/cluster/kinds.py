@@ -1,0 +1,186 @@
+"""The kinds that are watched, where the API serves them, and the one door from their JSON to their shapes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any, get_args, get_origin
+
+import msgspec
+from msgspec.structs import fields, force_setattr
+
+from kubepane.cluster import resources as r
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of object and its place in the API.
+
+    Attributes:
+        plural: the resource name in URLs and in RBAC rules, as `pods`.
+        kind: the Kubernetes kind, as `Pod`.
+        group: the API group, "" for core.
+        version: the version asked for.
+        shape: the Struct its objects are decoded into.
+        namespaced: whether its objects live in namespaces.
+        large: listed in pages, for there may be thousands (rule R3).
+        bookmarks: whether its watches get bookmarks; events have no watch cache (rule R28).
+        metadata_only: asked for as PartialObjectMetadata, so that nothing but metadata is ever received.
+    """
+
+    plural: str
+    kind: str
+    group: str
+    version: str
+    shape: type[r.Object]
+    namespaced: bool = True
+    large: bool = False
+    bookmarks: bool = True
+    metadata_only: bool = False
+
+    def path(self, namespace: str = "") -> str:
+        """The collection's path below the server's address; cluster-wide without a namespace."""
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        return f"{base}/namespaces/{namespace}/{self.plural}" if namespace and self.namespaced else f"{base}/{self.plural}"
+
+    @property
+    def resource(self) -> str:
+        """The name RBAC messages and kubectl use: `deployments.apps`, `pods`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+PODS = Kind("pods", "Pod", "", "v1", r.Pod, large=True)
+NODES = Kind("nodes", "Node", "", "v1", r.Node, namespaced=False)
+EVENTS = Kind("events", "Event", "", "v1", r.Event, large=True, bookmarks=False)
+DEPLOYMENTS = Kind("deployments", "Deployment", "apps", "v1", r.Deployment)
+REPLICASETS = Kind("replicasets", "ReplicaSet", "apps", "v1", r.ReplicaSet, large=True)
+STATEFULSETS = Kind("statefulsets", "StatefulSet", "apps", "v1", r.StatefulSet)
+DAEMONSETS = Kind("daemonsets", "DaemonSet", "apps", "v1", r.DaemonSet)
+JOBS = Kind("jobs", "Job", "batch", "v1", r.Job)
+CRONJOBS = Kind("cronjobs", "CronJob", "batch", "v1", r.CronJob)
+AUTOSCALERS = Kind("horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling", "v2", r.Autoscaler)
+CLAIMS = Kind("persistentvolumeclaims", "PersistentVolumeClaim", "", "v1", r.Claim)
+VOLUMES = Kind("persistentvolumes", "PersistentVolume", "", "v1", r.PersistentVolume, namespaced=False)
+STORAGECLASSES = Kind("storageclasses", "StorageClass", "storage.k8s.io", "v1", r.StorageClass, namespaced=False)
+SERVICES = Kind("services", "Service", "", "v1", r.Service)
+ENDPOINTSLICES = Kind("endpointslices", "EndpointSlice", "discovery.k8s.io", "v1", r.EndpointSlice, large=True)
+INGRESSES = Kind("ingresses", "Ingress", "networking.k8s.io", "v1", r.Ingress)
+INGRESSCLASSES = Kind("ingressclasses", "IngressClass", "networking.k8s.io", "v1", r.IngressClass, namespaced=False)
+NETWORKPOLICIES = Kind("networkpolicies", "NetworkPolicy", "networking.k8s.io", "v1", r.NetworkPolicy)
+SERVICEACCOUNTS = Kind("serviceaccounts", "ServiceAccount", "", "v1", r.ServiceAccount)
+ROLES = Kind("roles", "Role", "rbac.authorization.k8s.io", "v1", r.Role)
+ROLEBINDINGS = Kind("rolebindings", "RoleBinding", "rbac.authorization.k8s.io", "v1", r.RoleBinding)
+CONFIGMAPS = Kind("configmaps", "ConfigMap", "", "v1", r.ConfigMap)
+SECRETS = Kind("secrets", "Secret", "", "v1", r.Secret, metadata_only=True)
+NAMESPACES = Kind("namespaces", "Namespace", "", "v1", r.Namespace, namespaced=False)
+
+KINDS: tuple[Kind, ...] = (
+    PODS, NODES, EVENTS, DEPLOYMENTS, REPLICASETS, STATEFULSETS, DAEMONSETS, JOBS, CRONJOBS, AUTOSCALERS, CLAIMS, VOLUMES, STORAGECLASSES,
+    SERVICES, ENDPOINTSLICES, INGRESSES, INGRESSCLASSES, NETWORKPOLICIES, SERVICEACCOUNTS, ROLES, ROLEBINDINGS, CONFIGMAPS, SECRETS, NAMESPACES,
+)  # fmt: skip
+BY_KIND: dict[str, Kind] = {k.kind: k for k in KINDS}
+
+
+# ---- decoding ------------------------------------------------------------------------------------------------------------
+
+
+class _WireConfigMap(r.Struct, frozen=True):
+    metadata: r.Metadata = r.Metadata()
+    data: dict[str, msgspec.Raw] | None = None
+    binary_data: dict[str, msgspec.Raw] | None = None
+
+
+def decode(kind: Kind, raw: bytes | msgspec.Raw) -> r.Object:
+    """One object from its JSON.
+
+    A field that is null or of another type than the API says is replaced by its default, so that one odd object neither
+    stops a pane nor makes a rule stumble.
+
+    Raises:
+        msgspec.DecodeError: the text is not a JSON object, or the object has no metadata.uid to know it by.
+    """
+    try:
+        obj = _decoder(kind.shape)(raw)
+    except msgspec.ValidationError:
+        obj = _mend(kind.shape, msgspec.json.decode(raw))
+        if not isinstance(obj, kind.shape):
+            raise msgspec.DecodeError("not an object") from None
+    if not obj.metadata.uid:
+        raise msgspec.DecodeError("an object without metadata.uid")
+    return _share(obj)
+
+
+@cache
+def _decoder(shape: type[r.Object]) -> Callable[[bytes | msgspec.Raw], r.Object]:
+    if shape is r.ConfigMap:
+        wire = msgspec.json.Decoder(_WireConfigMap).decode
+
+        def keys_only(raw: bytes | msgspec.Raw) -> r.Object:
+            cm = wire(raw)
+            return r.ConfigMap(metadata=cm.metadata, keys=(*(cm.data or ()), *(cm.binary_data or ())))
+
+        return keys_only
+    return msgspec.json.Decoder(shape).decode
+
+
+_shared: dict[bytes, Any] = {}
+_SHARED_MAX = 5_000
+
+
+def _share(obj: r.Object) -> r.Object:
+    """Lets objects made from one template hold one copy of what they have in common: for 10,000 pods half the memory."""
+    intern, m = sys.intern, obj.metadata
+    force_setattr(m, "namespace", intern(m.namespace))
+    if isinstance(obj, r.Pod):
+        spec = obj.spec
+        for name in ("containers", "init_containers", "tolerations", "affinity", "node_selector"):
+            if (value := getattr(spec, name)) is not None:
+                force_setattr(spec, name, _one(value))
+        if m.owner_references is not None:
+            force_setattr(m, "owner_references", _one(m.owner_references))
+        if m.labels is not None:
+            force_setattr(m, "labels", _one(m.labels))
+        for name in ("node_name", "service_account_name", "restart_policy"):
+            force_setattr(spec, name, intern(getattr(spec, name)))
+        force_setattr(obj.status, "phase", intern(obj.status.phase))
+    return obj
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _one(value: Any) -> Any:
+    key = _encode(value)
+    if len(_shared) > _SHARED_MAX:
+        _shared.clear()
+    return _shared.setdefault(key, value)
+
+
+def _mend(shape: Any, value: Any) -> Any:
+    """`value` as `shape` wherever it fits, else the default: a null list is empty, a number where a text belongs is dropped."""
+    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        if not isinstance(value, dict):
+            return NOT_THAT
+        if shape is r.ConfigMap:
+            value = {
+                "metadata": value.get("metadata"),
+                "keys": [k for part in ("data", "binaryData") if isinstance(value.get(part), dict) for k in value[part]],
+            }
+        found = {f.name: mended for f in fields(shape) if (mended := _mend(f.type, value.get(f.encode_name, NOT_THAT))) is not NOT_THAT}
+        return shape(**found)
+    options = [a for a in get_args(shape) if a is not type(None)] if get_origin(shape) is not tuple and get_origin(shape) is not dict else []
+    if options:
+        return next((m for o in options if (m := _mend(o, value)) is not NOT_THAT), NOT_THAT)
+    if get_origin(shape) is tuple:
+        if not isinstance(value, list):
+            return NOT_THAT
+        return tuple(m for item in value if (m := _mend(get_args(shape)[0], item)) is not NOT_THAT)
+    try:
+        return msgspec.convert(value, shape)
+    except (msgspec.ValidationError, RecursionError):
+        if get_origin(shape) is dict and isinstance(value, dict):
+            return {k: v for k, v in value.items() if isinstance(v, str)}
+        return NOT_THAT
+
+
+NOT_THAT: Any = object()

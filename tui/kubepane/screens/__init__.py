@@ -1,0 +1,1 @@
+"""What the user sees: the dashboard, the object screen, help, the log, and what carries data to them."""
