@@ -1,0 +1,102 @@
+"""The table of actions: every verb of the screens once. Bindings, footer, help and the command palette all come from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a user can do.
+
+    Attributes:
+        name: the action's name; a screen runs it in its method `action_<name>`.
+        keys: Textual's names of its keys, the first is the one shown.
+        label: one word or two for the footer.
+        title: a line for help and palette.
+        group: its heading in the help.
+        rank: its place in the footer, 1 first; 0 is not shown there.
+        panes: names of the panes on whose rows it acts; empty for anywhere.
+        needs: (verb, resource) that RBAC must allow, None for nothing.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    label: str
+    title: str
+    group: str
+    rank: int = 0
+    panes: tuple[str, ...] = ()
+    needs: tuple[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """The key as a user reads it: `⏎`, `^l`, `?`."""
+        return KEY_TEXT.get(self.keys[0], self.keys[0].replace("ctrl+", "^"))
+
+
+KEY_TEXT = {
+    "enter": "⏎", "slash": "/", "question_mark": "?", "escape": "Esc", "tab": "Tab", "shift+tab": "S-Tab", "colon": ":",
+    "exclamation_mark": "!", "space": "Space", "home": "Home", "end": "End", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "pageup": "PgUp", "pagedown": "PgDn",
+}  # fmt: skip
+
+WITH_PODS = ("pods", "workloads")
+DASHBOARD: tuple[Action, ...] = (
+    Action("open", ("enter",), "open", "open the object", "Panes", 1),
+    Action("pane", ("1", "2", "3", "4", "5", "6", "7", "8"), "pane", "jump to a pane, 1 to 8", "Panes"),
+    Action("next_pane", ("tab",), "next", "the next pane", "Panes"),
+    Action("previous_pane", ("shift+tab",), "previous", "the pane before", "Panes"),
+    Action("zoom", ("z",), "zoom", "this pane on the whole screen, and back", "Panes", 7),
+    Action("layout", ("L",), "layout", "next layout: overview, rollout, autoscale, storage, network", "Panes", 8),
+    Action("back", ("escape",), "back", "clear the filter, leave the zoom, go back", "Panes"),
+    Action("filter", ("slash",), "filter", "filter: text, !not, col:value, cpu>500m, -l app=x", "Lists", 2),
+    Action("sort", ("o",), "sort", "sort by a column", "Lists", 6),
+    Action("wide", ("w",), "wide", "more columns", "Lists"),
+    Action("namespaces", ("n",), "namespace", "choose namespaces", "Lists", 5),
+    Action("all_namespaces", ("0",), "all", "all namespaces", "Lists"),
+    Action("contexts", ("C",), "context", "switch the context", "Lists"),
+    Action("warnings", ("W",), "warnings", "events: warnings only", "Lists", 0, ("events",)),
+    Action("follow_events", ("e",), "events", "events follow the selected object and its children", "Lists"),
+    Action("summary", ("d",), "summary", "summary and explanation", "Object"),
+    Action("why", ("X",), "why", "why it does not work, with the evidence", "Object", 3),
+    Action("yaml", ("y",), "yaml", "YAML, fetched fresh, Secrets masked", "Object"),
+    Action("logs", ("l",), "logs", "logs", "Object", 4, WITH_PODS),
+    Action("previous_logs", ("p",), "previous", "logs of the container before", "Object", 0, WITH_PODS),
+    Action("its_events", ("E",), "its events", "the object's events", "Object"),
+    Action("copy_kubectl", ("K",), "copy", "copy the kubectl command that shows this", "Object"),
+    Action("palette", ("colon",), "commands", "find an action by its name", "Program"),
+    Action("journal", ("exclamation_mark",), "log", "what the program did and met", "Program"),
+    Action("help", ("question_mark",), "help", "this help", "Program", 9),
+    Action("redraw", ("ctrl+l",), "redraw", "draw the screen anew", "Program"),
+    Action("quit", ("q", "ctrl+c"), "quit", "quit", "Program"),
+)
+
+OBJECT: tuple[Action, ...] = (
+    Action("back", ("escape",), "back", "back to the dashboard", "Object", 1),
+    Action("summary", ("d",), "summary", "summary and explanation", "Object", 2),
+    Action("its_events", ("E",), "events", "events", "Object", 3),
+    Action("yaml", ("y",), "yaml", "YAML, fetched fresh, Secrets masked", "Object", 4),
+    Action("logs", ("l",), "logs", "logs", "Object", 5),
+    Action("related", ("r",), "related", "owners and children", "Object", 6),
+    Action("next_tab", ("tab",), "next", "the next tab", "Object"),
+    Action("previous_tab", ("shift+tab",), "previous", "the tab before", "Object"),
+    Action("follow", ("f",), "follow", "logs: follow or hold", "Logs", 7),
+    Action("previous_logs", ("p",), "previous", "logs: of the container before, and back", "Logs", 8),
+    Action("container", ("c",), "container", "logs: the next container", "Logs", 9),
+    Action("search", ("slash",), "search", "search; n and N for the next and the one before", "Text", 10),
+    Action("wrap", ("w",), "wrap", "break long lines, or scroll sideways", "Text"),
+    Action("refresh", ("f5",), "again", "fetch again", "Text"),
+    Action("copy_kubectl", ("K",), "copy", "copy the kubectl command that shows this", "Program"),
+    Action("help", ("question_mark",), "help", "this help", "Program", 11),
+    Action("redraw", ("ctrl+l",), "redraw", "draw the screen anew", "Program"),
+    Action("quit", ("q", "ctrl+c"), "back", "back to the dashboard", "Program"),
+)
+
+MOVES: tuple[tuple[str, str], ...] = (
+    ("j k ↓ ↑", "down, up"),
+    ("PgUp PgDn", "a page"),
+    ("g G Home End", "first, last"),
+    ("← →", "sideways"),
+    ("Space", "mark"),
+)

@@ -1,0 +1,206 @@
+"""The command line: what was asked for, one line on stderr when it cannot be done, and the exit code.
+
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 cannot reach the cluster, 4 refused, 130 interrupted.
+Textual is imported only by the commands that draw, so that `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from kubepane import __version__
+from kubepane.cluster.options import Options
+
+DONE, NO, USAGE, UNREACHABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+PANES = ("pods", "workloads", "nodes", "events", "hpa", "storage", "ingress", "policies")
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but an error is one line that says where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the arguments, those of the process by default.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    if not any(word in COMMANDS for word in words) and not {"-h", "--help", "--version"} & set(words):
+        words = _with_run(words)
+    given = parser.parse_args(words)
+    run: Callable[[Options, argparse.Namespace], int] = given.run
+    try:
+        return run(_options(given), given)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away: nobody is left to tell
+        return NO
+
+
+def _with_run(words: list[str]) -> list[str]:
+    """Without a command it is `run`. A first word that is none is a mistyped command: let the parser say so."""
+    values = {"--kubeconfig", "--context", "-n", "--namespace", "--as", "--as-group", "--theme", "--log-file", "--config"}
+    takes_value = False
+    for word in words:
+        if not takes_value and not word.startswith("-"):
+            return words
+        takes_value = not takes_value and word in values
+    return [*words, "run"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="kubepane",
+        description="A terminal dashboard for watching a Kubernetes cluster and acting on it.",
+        epilog="Without a command: the dashboard on the current context.  Example: kubepane -n shop",
+    )
+    parser.add_argument("--version", action="version", version=f"kubepane {__version__}")
+    _common(parser, top=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    for name, add in COMMANDS.items():
+        add(commands, name)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, top: bool = False) -> None:
+    """The common options, before and after the command: the later one must not undo the earlier with its default."""
+    group = parser.add_argument_group("common options")
+
+    def option(*names: str, **kwargs: Any) -> None:
+        group.add_argument(*names, **(kwargs if top else kwargs | {"default": argparse.SUPPRESS}))
+
+    option("--kubeconfig", metavar="FILE", default="", help="kubeconfig to use instead of KUBECONFIG and ~/.kube/config")
+    option("--context", metavar="NAME", default="", help="context to use instead of the current one")
+    option("-n", "--namespace", metavar="NAME", action=_Append, default=(), type=_namespace, help="only this namespace; may be repeated")
+    option("-A", "--all-namespaces", action="store_true", help="all namespaces")
+    option("--as", dest="as_user", metavar="USER", default="", help="impersonate this user")
+    option("--as-group", dest="as_group", metavar="GROUP", action=_Append, default=(), help="impersonate this group; may be repeated")
+    option("--read-only", action="store_true", help="send no request that changes anything")
+    option("--low-bandwidth", action="store_true", help="fewer frames, for slow links")
+    option("--ascii", action="store_true", help="no character beyond ASCII")
+    option("--no-color", action="store_true", help="no colour (NO_COLOR in the environment does the same)")
+    option("--theme", metavar="NAME", default="", help="colour theme: kubepane-dark, kubepane-light or one of Textual's")
+    option("--log-file", metavar="FILE", default="", help="write the journal to this file as well (0600)")
+    option("--config", metavar="FILE", default="", help="configuration file instead of ~/.config/kubepane/config.yaml")
+
+
+class _Append(argparse.Action):
+    """Appends across the parser and its subparsers, which argparse's own `append` does not."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest, ()), values))
+
+
+def _namespace(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no namespace name (lower case letters, digits and -)")
+    return text
+
+
+def _pane(text: str) -> str:
+    if text not in PANES:
+        raise argparse.ArgumentTypeError(f"no pane {text!r}: {', '.join(PANES)}")
+    return text
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    if match is None or not (1 <= int(match[1]) <= 1000 and 1 <= int(match[2]) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: WIDTHxHEIGHT, as 120x40")
+    return int(match[1]), int(match[2])
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 3600")
+    return seconds
+
+
+def _options(given: argparse.Namespace) -> Options:
+    return Options(
+        kubeconfig=given.kubeconfig,
+        context=given.context,
+        namespaces=tuple(dict.fromkeys(given.namespace)),
+        all_namespaces=given.all_namespaces,
+        as_user=given.as_user,
+        as_groups=tuple(given.as_group),
+        read_only=given.read_only,
+        low_bandwidth=given.low_bandwidth,
+        ascii=given.ascii,
+        no_color=given.no_color,
+        theme=given.theme,
+        log_file=given.log_file,
+        config=given.config,
+    )
+
+
+# ---- commands ------------------------------------------------------------------------------------------------------------
+
+
+def _command(commands: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", epilog=f"Example: {example}")
+    _common(parser)
+    return parser
+
+
+def _add_run(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "the dashboard on the current context", "kubepane run --context prod -n shop --read-only")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.app import run  # Textual: only where something is drawn
+
+    return run(options)
+
+
+def _add_snapshot(commands: Any, name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "one correct frame of the panes, without a terminal",
+        "kubepane snapshot pods nodes --format json | jq '.panes.pods.rows[].status'",
+    )
+    parser.add_argument("panes", nargs="*", metavar="PANE", type=_pane, help=f"panes to show, all by default: {', '.join(PANES)}")
+    parser.add_argument("--format", choices=("text", "json", "svg"), default="text", help="text by default")
+    parser.add_argument("--size", type=_size, default=(120, 40), metavar="WxH", help="size of the frame for text and svg, 120x40 by default")
+    parser.add_argument("--wait", type=_seconds, default=10.0, metavar="S", help="wait at most so many seconds for the lists to be complete")
+    parser.set_defaults(run=_snapshot)
+
+
+def _snapshot(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.snapshot import snapshot  # the client library
+
+    return snapshot(options, tuple(given.panes) or PANES, given.format, given.size, given.wait)
+
+
+def _add_doctor(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "what works, what does not, and what to do", "kubepane doctor --context prod")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text by default")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.doctor import doctor  # the client library
+
+    return doctor(options, given.format)
+
+
+COMMANDS: dict[str, Callable[[Any, str], None]] = {"run": _add_run, "snapshot": _add_snapshot, "doctor": _add_doctor}

@@ -1,0 +1,108 @@
+"""Freshness in words and glyphs: for a pane's title, its bottom border and its empty middle."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kubepane.cluster.freshness import Freshness, State
+from kubepane.insight.ages import duration
+from kubepane_widgets.lines import Line
+from kubepane_widgets.palette import G
+
+
+def title(fresh: Freshness, now: datetime) -> Line:
+    """For the right end of the title: `● live`, `◌ syncing 500/1,850`, `✕ forbidden: list pods`."""
+    match fresh.state:
+        case State.LIVE:
+            hidden = f" · {len(fresh.hidden)} namespaces not shown" if fresh.hidden else ""
+            return [(f"{G['live']} ", "live"), (f"live{hidden}", "muted")]
+        case State.CONNECTING:
+            return [(f"{G['sync']} ", "accent"), ("connecting", "fg")]
+        case State.SYNCING:
+            of = f"/{fresh.expected:,}" if fresh.expected else ""
+            return [(f"{G['sync']} ", "accent"), (f"syncing {fresh.received:,}{of}", "fg")]
+        case State.RECONNECTING:
+            return [(f"{G['again']} ", "stale"), (f"reconnecting{_elapsed(fresh, now)}{_because(fresh)}", "stale")]
+        case State.POLLING:
+            return [(f"{G['poll']} ", "accent"), (f"polling {fresh.period:.0f}s", "muted")]
+        case State.FORBIDDEN:
+            return [(f"{G['bad']} ", "bad"), (f"forbidden: {refused(fresh)}", "fg")]
+        case State.UNAUTHORIZED:
+            return [(f"{G['bad']} ", "bad"), ("unauthorized", "fg")]
+        case State.ABSENT:
+            return [(f"{G['off']} ", "muted"), ("not served", "muted")]
+        case State.FAILED:
+            return [(f"{G['bad']} ", "bad"), (f"error{_because(fresh)}", "fg")]
+
+
+def note(fresh: Freshness, now: datetime) -> Line:
+    """For the bottom border, while no row has a reason of its own."""
+    match fresh.state:
+        case State.SYNCING | State.CONNECTING if fresh.received:
+            return [("partial: counts and sort are not final", "muted")]
+        case State.RECONNECTING | State.UNAUTHORIZED | State.FAILED:
+            seen = f"as of {fresh.since.astimezone():%H:%M:%S}" if fresh.since else ""
+            return [(" · ".join(part for part in (seen, _next(fresh, now)) if part), "muted")]
+        case State.LIVE if fresh.hidden:
+            return [("not shown: " + ", ".join(fresh.hidden), "muted")]
+    return []
+
+
+def refused(fresh: Freshness) -> str:
+    """What is refused, as RBAC says it: `list pods`, `watch deployments.apps in shop`."""
+    where = f" in {fresh.namespace}" if fresh.namespace else ""
+    return f"{fresh.verb or 'list'} {fresh.resource}{where}"
+
+
+def middle(fresh: Freshness, what: str, user: str, now: datetime) -> list[Line] | None:
+    """The lines in the middle of a pane that has no rows because of its freshness; None when it is simply empty.
+
+    Args:
+        fresh: of the pane.
+        what: what the pane lists, in the plural: `nodes`.
+        user: who we are, "" when not known.
+        now: the time.
+    """
+    match fresh.state:
+        case State.FORBIDDEN:
+            scope = f" in namespace {fresh.namespace}" if fresh.namespace else " (cluster scope)"
+            lines: list[Line] = [[("✕ ", "bad"), (f"You may not list {what} here.", "fg")], []]
+            lines.append([("missing  ", "muted"), (f"{fresh.verb or 'list, watch'} {fresh.resource}", "fg"), (scope, "muted")])
+            if user:
+                lines.append([("you are  ", "muted"), (user, "fg")])
+            return lines
+        case State.ABSENT:
+            return [[(f"{G['off']} ", "muted"), (f"This server does not serve {fresh.resource or what}.", "fg")], [(fresh.why, "muted")]]
+        case State.CONNECTING:
+            return [[(f"{G['sync']} ", "accent"), (fresh.why or "connecting", "fg")]]
+        case State.SYNCING:
+            return [[(f"{G['sync']} ", "accent"), (f"reading {what}", "fg")]]
+        case State.UNAUTHORIZED:
+            return [
+                [(f"{G['bad']} ", "bad"), ("The server does not accept these credentials.", "fg")],
+                [(fresh.why, "muted")],
+                [(_next(fresh, now), "muted")],
+            ]
+        case State.RECONNECTING | State.FAILED:
+            return [[(f"{G['again']} ", "stale"), (fresh.why or "no connection", "fg")], [(_next(fresh, now), "muted")]]
+    return None
+
+
+def ticks(fresh: Freshness) -> bool:
+    """Whether the words change by the mere passing of time."""
+    return fresh.state in (State.RECONNECTING, State.UNAUTHORIZED, State.FAILED)
+
+
+def _elapsed(fresh: Freshness, now: datetime) -> str:
+    return f" {duration(max(0.0, (now - fresh.since).total_seconds()))}" if fresh.since else ""
+
+
+def _because(fresh: Freshness) -> str:
+    return f" ({fresh.why})" if fresh.why else ""
+
+
+def _next(fresh: Freshness, now: datetime) -> str:
+    if fresh.retry_at is None:
+        return ""
+    wait = (fresh.retry_at - now).total_seconds()
+    return f"next try in {duration(wait)}" if wait >= 1 else "trying now"
