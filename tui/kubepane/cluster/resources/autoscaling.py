@@ -48,6 +48,7 @@ class ScalingRules(Struct, frozen=True):
     stabilization_window_seconds: int | None = None
     select_policy: str | None = None
     policies: tuple[ScalingPolicy, ...] | None = None
+    tolerance: str | None = None
 
 
 class Behavior(Struct, frozen=True):

@@ -29,6 +29,7 @@ class Annotations(Struct, frozen=True, rename=None):
     revision: str = msgspec.field(name="deployment.kubernetes.io/revision", default="")
     change_cause: str = msgspec.field(name="kubernetes.io/change-cause", default="")
     desired_replicas: str = msgspec.field(name="deployment.kubernetes.io/desired-replicas", default="")
+    template_generation: str = msgspec.field(name="deprecated.daemonset.template.generation", default="")
     mirror: str = msgspec.field(name="kubernetes.io/config.mirror", default="")
     ingress_class: str = msgspec.field(name="kubernetes.io/ingress.class", default="")
     default_class: str = msgspec.field(name="storageclass.kubernetes.io/is-default-class", default="")

@@ -136,6 +136,8 @@ class PodSpec(Struct, frozen=True):
     scheduling_gates: tuple[Ref, ...] | None = None
     readiness_gates: tuple[ReadinessGate, ...] | None = None
     host_network: bool | None = None
+    resources: Resources | None = None
+    overhead: Labels | None = None
 
 
 class Waiting(Struct, frozen=True):

@@ -27,6 +27,12 @@ class DeploymentSpec(Struct, frozen=True):
     paused: bool | None = None
 
 
+class DeploymentCondition(Condition, frozen=True):
+    """A Deployment's condition; `last_update_time` of Progressing is what its deadline counts from."""
+
+    last_update_time: Time = None
+
+
 class DeploymentStatus(Struct, frozen=True):
     observed_generation: int = 0
     replicas: int = 0
@@ -34,7 +40,8 @@ class DeploymentStatus(Struct, frozen=True):
     ready_replicas: int = 0
     available_replicas: int = 0
     unavailable_replicas: int = 0
-    conditions: tuple[Condition, ...] | None = None
+    terminating_replicas: int | None = None
+    conditions: tuple[DeploymentCondition, ...] | None = None
 
 
 class Deployment(Object, frozen=True):
@@ -116,6 +123,7 @@ class JobSpec(Struct, frozen=True):
     backoff_limit: int | None = None
     active_deadline_seconds: int | None = None
     suspend: bool | None = None
+    completion_mode: str = ""
     selector: Selector | None = None
     template: PodTemplate = PodTemplate()
 
@@ -135,11 +143,16 @@ class Job(Object, frozen=True):
     status: JobStatus = JobStatus()
 
 
+class JobTemplate(Struct, frozen=True):
+    spec: JobSpec = JobSpec()
+
+
 class CronJobSpec(Struct, frozen=True):
     schedule: str = ""
     time_zone: str | None = None
     suspend: bool | None = None
     concurrency_policy: str = ""
+    job_template: JobTemplate = JobTemplate()
 
 
 class CronJobStatus(Struct, frozen=True):
