@@ -133,6 +133,13 @@ def _share(obj: r.Object) -> r.Object:
     force_setattr(m, "namespace", intern(m.namespace))
     if isinstance(obj, r.Pod):
         spec = obj.spec
+        for container in spec.containers or ():
+            _drop_token_mount(container)
+        for container in spec.init_containers or ():
+            _drop_token_mount(container)
+        for volume in spec.volumes or ():
+            if volume.projected is not None:
+                force_setattr(volume, "projected", _one(volume.projected))
         for name in ("containers", "init_containers", "tolerations", "affinity", "node_selector"):
             if (value := getattr(spec, name)) is not None:
                 force_setattr(spec, name, _one(value))
@@ -144,6 +151,16 @@ def _share(obj: r.Object) -> r.Object:
             force_setattr(spec, name, intern(getattr(spec, name)))
         force_setattr(obj.status, "phase", intern(obj.status.phase))
     return obj
+
+
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  # a path, not a token
+
+
+def _drop_token_mount(container: r.Container) -> None:
+    """Every container mounts its API token from a volume with a random name: nobody reads that, and it would keep pods from sharing."""
+    mounts = container.volume_mounts
+    if mounts and any(m.mount_path == _TOKEN for m in mounts):
+        force_setattr(container, "volume_mounts", tuple(m for m in mounts if m.mount_path != _TOKEN) or None)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -49,6 +49,32 @@ def ingress_services(ingress: r.Ingress) -> Iterable[str]:
     return [f"{ns}/{name}" for name in sorted(names)]
 
 
+def ingress_secrets(ingress: r.Ingress) -> Iterable[str]:
+    """`namespace/name` of the TLS Secrets of an Ingress."""
+    return {f"{ingress.metadata.namespace}/{t.secret_name}" for t in ingress.spec.tls or () if t.secret_name}
+
+
+def claim_volume(claim: r.Claim) -> Iterable[str]:
+    """The PersistentVolume that a claim names; "" for none yet."""
+    return (claim.spec.volume_name,)
+
+
+def volume_phase(volume: r.PersistentVolume) -> Iterable[str]:
+    """The phase of a volume: the free ones are few among many."""
+    return (volume.status.phase,)
+
+
+def binding_role(binding: r.RoleBinding) -> Iterable[str]:
+    """`namespace/name` of the Role that a RoleBinding gives; nothing for a ClusterRole."""
+    return (f"{binding.metadata.namespace}/{binding.role_ref.name}",) if binding.role_ref.kind == "Role" else ()
+
+
+def binding_accounts(binding: r.RoleBinding) -> Iterable[str]:
+    """`namespace/name` of the ServiceAccounts that a RoleBinding gives its role to."""
+    ns = binding.metadata.namespace
+    return {f"{s.namespace or ns}/{s.name}" for s in binding.subjects or () if s.kind == "ServiceAccount"}
+
+
 def autoscaler_target(a: r.Autoscaler) -> Iterable[str]:
     """`namespace/Kind/name` of what an HPA scales."""
     t = a.spec.scale_target_ref
@@ -69,17 +95,17 @@ class Stores:
         self.jobs: Store[r.Job] = Store(k.JOBS, {"owner": owners})
         self.cronjobs: Store[r.CronJob] = Store(k.CRONJOBS)
         self.autoscalers: Store[r.Autoscaler] = Store(k.AUTOSCALERS, {"target": autoscaler_target})
-        self.claims: Store[r.Claim] = Store(k.CLAIMS)
-        self.volumes: Store[r.PersistentVolume] = Store(k.VOLUMES)
+        self.claims: Store[r.Claim] = Store(k.CLAIMS, {"volume": claim_volume})
+        self.volumes: Store[r.PersistentVolume] = Store(k.VOLUMES, {"phase": volume_phase})
         self.storageclasses: Store[r.StorageClass] = Store(k.STORAGECLASSES)
         self.services: Store[r.Service] = Store(k.SERVICES, {"namespace": namespace})
         self.endpointslices: Store[r.EndpointSlice] = Store(k.ENDPOINTSLICES, {"service": slice_service})
-        self.ingresses: Store[r.Ingress] = Store(k.INGRESSES, {"service": ingress_services})
+        self.ingresses: Store[r.Ingress] = Store(k.INGRESSES, {"service": ingress_services, "secret": ingress_secrets})
         self.ingressclasses: Store[r.IngressClass] = Store(k.INGRESSCLASSES)
         self.networkpolicies: Store[r.NetworkPolicy] = Store(k.NETWORKPOLICIES, {"namespace": namespace})
         self.serviceaccounts: Store[r.ServiceAccount] = Store(k.SERVICEACCOUNTS)
         self.roles: Store[r.Role] = Store(k.ROLES)
-        self.rolebindings: Store[r.RoleBinding] = Store(k.ROLEBINDINGS)
+        self.rolebindings: Store[r.RoleBinding] = Store(k.ROLEBINDINGS, {"role": binding_role, "account": binding_accounts})
         self.configmaps: Store[r.ConfigMap] = Store(k.CONFIGMAPS)
         self.secrets: Store[r.Secret] = Store(k.SECRETS)
         self.namespaces: Store[r.Namespace] = Store(k.NAMESPACES)

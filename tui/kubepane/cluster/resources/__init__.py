@@ -111,12 +111,16 @@ from kubepane.cluster.resources.pods import (
     PodStatus as PodStatus,
     PodTemplate as PodTemplate,
     Probe as Probe,
+    Projected as Projected,
+    Projection as Projection,
     ReadinessGate as ReadinessGate,
     Running as Running,
     TCPSocket as TCPSocket,
     Terminated as Terminated,
     Toleration as Toleration,
     Volume as Volume,
+    VolumeMount as VolumeMount,
+    VolumeSource as VolumeSource,
     Waiting as Waiting,
 )
 from kubepane.cluster.resources.storage import (
@@ -127,6 +131,7 @@ from kubepane.cluster.resources.storage import (
     PersistentVolumeSpec as PersistentVolumeSpec,
     PersistentVolumeStatus as PersistentVolumeStatus,
     StorageClass as StorageClass,
+    VolumeHandle as VolumeHandle,
     VolumeNodeAffinity as VolumeNodeAffinity,
 )
 from kubepane.cluster.resources.workloads import (

@@ -43,6 +43,10 @@ class Annotations(Struct, frozen=True, rename=None):
     traefik_sticky: str = msgspec.field(name="traefik.ingress.kubernetes.io/service.sticky.cookie", default="")
     traefik_cookie: str = msgspec.field(name="traefik.ingress.kubernetes.io/service.sticky.cookie.name", default="")
     haproxy_cookie: str = msgspec.field(name="haproxy.org/cookie-persistence", default="")
+    haproxy_ingress_affinity: str = msgspec.field(name="haproxy-ingress.github.io/affinity", default="")
+    nginx_hash: str = msgspec.field(name="nginx.ingress.kubernetes.io/upstream-hash-by", default="")
+    nginx_sticky_services: str = msgspec.field(name="nginx.com/sticky-cookie-services", default="")
+    alb_attributes: str = msgspec.field(name="alb.ingress.kubernetes.io/target-group-attributes", default="")
 
 
 NO_ANNOTATIONS = Annotations()

@@ -54,6 +54,11 @@ class Probe(Struct, frozen=True):
     success_threshold: int = 1
 
 
+class VolumeMount(Struct, frozen=True):
+    name: str = ""
+    mount_path: str = ""
+
+
 class ContainerPort(Struct, frozen=True):
     name: str = ""
     container_port: int = 0
@@ -72,13 +77,30 @@ class Container(Struct, frozen=True):
     startup_probe: Probe | None = None
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
+    volume_mounts: tuple[VolumeMount, ...] | None = None
+
+
+class VolumeSource(Ref, frozen=True):
+    """A ConfigMap or Secret as files: all its keys, or those in `items`."""
+
+    items: tuple[Ref, ...] | None = None
+
+
+class Projection(Struct, frozen=True):
+    config_map: VolumeSource | None = None
+    secret: VolumeSource | None = None
+
+
+class Projected(Struct, frozen=True):
+    sources: tuple[Projection, ...] | None = None
 
 
 class Volume(Struct, frozen=True):
     name: str = ""
     persistent_volume_claim: Ref | None = None
-    config_map: Ref | None = None
-    secret: Ref | None = None
+    config_map: VolumeSource | None = None
+    secret: VolumeSource | None = None
+    projected: Projected | None = None
 
 
 class Toleration(Struct, frozen=True):

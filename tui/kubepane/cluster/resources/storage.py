@@ -34,6 +34,14 @@ class VolumeNodeAffinity(Struct, frozen=True):
     required: NodeSelector | None = None
 
 
+class VolumeHandle(Struct, frozen=True):
+    """Where a volume's data is, for the sources that can say it: hostPath, local, nfs, csi."""
+
+    path: str = ""
+    server: str = ""
+    driver: str = ""
+
+
 class PersistentVolumeSpec(Struct, frozen=True):
     capacity: Labels | None = None
     access_modes: tuple[str, ...] | None = None
@@ -43,6 +51,10 @@ class PersistentVolumeSpec(Struct, frozen=True):
     volume_mode: str | None = None
     volume_attributes_class_name: str | None = None
     node_affinity: VolumeNodeAffinity | None = None
+    host_path: VolumeHandle | None = None
+    local: VolumeHandle | None = None
+    nfs: VolumeHandle | None = None
+    csi: VolumeHandle | None = None
 
 
 class PersistentVolumeStatus(Struct, frozen=True):
