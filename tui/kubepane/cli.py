@@ -35,11 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser()
-    if not any(word in COMMANDS for word in words) and not {"-h", "--help", "--version"} & set(words):
-        words = _with_run(words)
-    given = parser.parse_args(words)
+    given = _parser().parse_args(_command_first(list(sys.argv[1:] if argv is None else argv)))
     run: Callable[[Options, argparse.Namespace], int] = given.run
     try:
         return run(_options(given), given)
@@ -50,15 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return NO
 
 
-def _with_run(words: list[str]) -> list[str]:
-    """Without a command it is `run`. A first word that is none is a mistyped command: let the parser say so."""
-    values = {"--kubeconfig", "--context", "-n", "--namespace", "--as", "--as-group", "--theme", "--log-file", "--config"}
+def _command_first(words: list[str]) -> list[str]:
+    """The command in front of the options that stand before it; without a command it is `run`."""
     takes_value = False
-    for word in words:
+    for at, word in enumerate(words):
         if not takes_value and not word.startswith("-"):
+            return [word, *words[:at], *words[at + 1 :]]
+        if not takes_value and word in ("-h", "--help", "--version"):
             return words
-        takes_value = not takes_value and word in values
-    return [*words, "run"]
+        takes_value = not takes_value and word in _VALUED
+    return ["run", *words]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,26 +65,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Without a command: the dashboard on the current context.  Example: kubepane -n shop",
     )
     parser.add_argument("--version", action="version", version=f"kubepane {__version__}")
-    _common(parser, top=True)
+    _common(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     for name, add in COMMANDS.items():
         add(commands, name)
     return parser
 
 
-def _common(parser: argparse.ArgumentParser, top: bool = False) -> None:
-    """The common options, before and after the command: the later one must not undo the earlier with its default."""
-    group = parser.add_argument_group("common options")
+_VALUED = {"--kubeconfig", "--context", "-n", "--namespace", "--as", "--as-group", "--theme", "--log-file", "--config"}
 
-    def option(*names: str, **kwargs: Any) -> None:
-        group.add_argument(*names, **(kwargs if top else kwargs | {"default": argparse.SUPPRESS}))
 
+def _common(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument_group("common options").add_argument
     option("--kubeconfig", metavar="FILE", default="", help="kubeconfig to use instead of KUBECONFIG and ~/.kube/config")
     option("--context", metavar="NAME", default="", help="context to use instead of the current one")
-    option("-n", "--namespace", metavar="NAME", action=_Append, default=(), type=_namespace, help="only this namespace; may be repeated")
+    option("-n", "--namespace", metavar="NAME", action="append", default=[], type=_namespace, help="only this namespace; may be repeated")
     option("-A", "--all-namespaces", action="store_true", help="all namespaces")
     option("--as", dest="as_user", metavar="USER", default="", help="impersonate this user")
-    option("--as-group", dest="as_group", metavar="GROUP", action=_Append, default=(), help="impersonate this group; may be repeated")
+    option("--as-group", dest="as_group", metavar="GROUP", action="append", default=[], help="impersonate this group; may be repeated")
     option("--read-only", action="store_true", help="send no request that changes anything")
     option("--low-bandwidth", action="store_true", help="fewer frames, for slow links")
     option("--ascii", action="store_true", help="no character beyond ASCII")
@@ -95,13 +90,6 @@ def _common(parser: argparse.ArgumentParser, top: bool = False) -> None:
     option("--theme", metavar="NAME", default="", help="colour theme: kubepane-dark, kubepane-light or one of Textual's")
     option("--log-file", metavar="FILE", default="", help="write the journal to this file as well (0600)")
     option("--config", metavar="FILE", default="", help="configuration file instead of ~/.config/kubepane/config.yaml")
-
-
-class _Append(argparse.Action):
-    """Appends across the parser and its subparsers, which argparse's own `append` does not."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
-        setattr(namespace, self.dest, (*getattr(namespace, self.dest, ()), values))
 
 
 def _namespace(text: str) -> str:
