@@ -1,6 +1,6 @@
 import pytest
-from builders import make
 
+from builders import make
 from kubepane.cluster import kinds as k
 from kubepane.views.command import kubectl
 
