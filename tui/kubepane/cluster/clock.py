@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -16,6 +16,18 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that never go back; stands still while the machine sleeps on Linux."""
+
+
+class Instant(NamedTuple):
+    """One moment on both clocks: spans are measured on the first, the second is what people read."""
+
+    mono: float
+    wall: datetime
+
+
+def instant(clock: Clock) -> Instant:
+    """This moment."""
+    return Instant(clock.monotonic(), clock.now())
 
 
 class SystemClock:

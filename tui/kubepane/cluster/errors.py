@@ -105,3 +105,31 @@ class FutureVersion(Refused):
 
 class ServerFault(Refused):
     """Any other 5xx."""
+
+
+_BY_STATUS: dict[int, type[Refused]] = {
+    400: Invalid,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotServed,
+    405: NotServed,
+    409: Conflict,
+    410: Expired,
+    415: Invalid,
+    422: Invalid,
+    429: TooManyRequests,
+}
+
+
+def refusal(status: int, reason: str = "", message: str = "", retry_after: float | None = None, causes: tuple[Cause, ...] = ()) -> Refused:
+    """The error for a code and a Status body, whether it came as an HTTP answer or as an ERROR event of a watch.
+
+    A 404 is `NotServed` here; only who asked for one object by name knows that it means `NotFound`.
+    Source: k8s.io/apimachinery pkg/api/errors (IsResourceExpired, IsGone, IsTooLargeResourceVersion).
+    """
+    if any(c.reason == "ResourceVersionTooLarge" for c in causes) or (status == 504 and "Too large resource version" in message):
+        return FutureVersion(status, reason, message, retry_after, causes)
+    if reason in ("Expired", "Gone"):
+        return Expired(status, reason, message, retry_after, causes)
+    kind = _BY_STATUS.get(status) or (ServerFault if status >= 500 else Refused)
+    return kind(status, reason, message, retry_after, causes)

@@ -35,6 +35,8 @@ class Freshness(msgspec.Struct, frozen=True):
         period: seconds between polls while POLLING.
         verb, resource, namespace: what is refused while FORBIDDEN; namespace "" means cluster-wide.
         hidden: namespaces that are not shown although they were asked for (rule R31).
+        others: all namespaces were asked for, only some may be looked at, and the names of the rest are not known.
+        skipped: objects that could not be read since the last full list and are not shown.
     """
 
     state: State = State.CONNECTING
@@ -48,6 +50,8 @@ class Freshness(msgspec.Struct, frozen=True):
     resource: str = ""
     namespace: str = ""
     hidden: tuple[str, ...] = ()
+    others: bool = False
+    skipped: int = 0
 
     @property
     def stale(self) -> bool:
@@ -57,7 +61,12 @@ class Freshness(msgspec.Struct, frozen=True):
     @property
     def complete(self) -> bool:
         """All objects there are were received at least once, and the state still says so."""
-        return self.state in (State.LIVE, State.POLLING) and not self.hidden
+        return self.state in (State.LIVE, State.POLLING) and not self.partial
+
+    @property
+    def partial(self) -> bool:
+        """Something that was asked for is left out, whatever the state of the rest."""
+        return bool(self.hidden) or self.others or self.skipped > 0
 
     @property
     def known(self) -> bool:
