@@ -147,7 +147,7 @@ def _share(obj: r.Object) -> r.Object:
             force_setattr(m, "owner_references", _one(m.owner_references))
         if m.labels is not None:
             force_setattr(m, "labels", _one(m.labels))
-        for name in ("node_name", "service_account_name", "restart_policy"):
+        for name in ("node_name", "service_account_name", "restart_policy", "scheduler_name"):
             force_setattr(spec, name, intern(getattr(spec, name)))
         force_setattr(obj.status, "phase", intern(obj.status.phase))
     return obj

@@ -25,9 +25,10 @@ def pod_node(pod: r.Pod) -> Iterable[str]:
 
 
 def pod_claims(pod: r.Pod) -> Iterable[str]:
-    """`namespace/name` of the claims that a pod mounts."""
-    ns = pod.metadata.namespace
-    return [f"{ns}/{v.persistent_volume_claim.claim_name}" for v in pod.spec.volumes or () if v.persistent_volume_claim]
+    """`namespace/name` of the claims that a pod mounts; that of an ephemeral volume is named after pod and volume."""
+    ns, volumes = pod.metadata.namespace, pod.spec.volumes or ()
+    named = [f"{ns}/{v.persistent_volume_claim.claim_name}" for v in volumes if v.persistent_volume_claim]
+    return named + [f"{ns}/{pod.metadata.name}-{v.name}" for v in volumes if v.ephemeral]
 
 
 def event_object(event: r.Event) -> Iterable[str]:

@@ -63,6 +63,7 @@ class ContainerPort(Struct, frozen=True):
     name: str = ""
     container_port: int = 0
     host_port: int = 0
+    host_ip: str = msgspec.field(name="hostIP", default="")
     protocol: str = "TCP"
 
 
@@ -98,6 +99,7 @@ class Projected(Struct, frozen=True):
 class Volume(Struct, frozen=True):
     name: str = ""
     persistent_volume_claim: Ref | None = None
+    ephemeral: Ref | None = None  # a claim of its own, named pod-volume
     config_map: VolumeSource | None = None
     secret: VolumeSource | None = None
     projected: Projected | None = None
@@ -128,6 +130,7 @@ class PodAffinityTerm(Struct, frozen=True):
     label_selector: Selector | None = None
     topology_key: str = ""
     namespaces: tuple[str, ...] | None = None
+    namespace_selector: Selector | None = None
 
 
 class PodAffinity(Struct, frozen=True):
@@ -154,6 +157,7 @@ class PodSpec(Struct, frozen=True):
     affinity: Affinity | None = None
     service_account_name: str = ""
     restart_policy: str = ""
+    scheduler_name: str = ""
     priority_class_name: str = ""
     scheduling_gates: tuple[Ref, ...] | None = None
     readiness_gates: tuple[ReadinessGate, ...] | None = None
