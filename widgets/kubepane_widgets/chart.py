@@ -265,7 +265,7 @@ def axis(span: float, *, width: int, gutter: int = GUTTER) -> Line:
     free = cells - 4
     for n in range(1, int(span // step) + 1):
         text, x = _ago(n * step), round((1 - n * step / span) * (cells - 1))
-        if 0 <= x and x + len(text) <= free:
+        if x >= 0 and x + len(text) <= free:
             line[x : x + len(text)] = text
             free = x - 1
     return [(" " * gutter + "".join(line), "muted")]
