@@ -1,14 +1,15 @@
-"""The one place for colours and glyphs: a view names a tone ("warn"), never a colour, and a glyph by its meaning."""
+"""The one place for colours: a view names a tone ("warn"), never a colour. Glyphs are in `glyphs`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
 
-from rich.cells import cell_len
 from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
+
+from kubepane_widgets.glyphs import ASCII as ASCII, GLYPHS as GLYPHS, G as G, to_ascii as to_ascii
 
 TONES = ("fg", "soft", "muted", "faint", "ok", "warn", "bad", "accent", "live", "stale", "bold", "chip", "glow", "heat")
 _GROUNDS = ("cursor", "chipbg")
@@ -42,52 +43,6 @@ THEMES = (  # our own two; any other theme is mapped to the same tones by `tones
         error="#b52f3b",
     ),
 )
-
-_PAIRS = {  # meaning: glyph and ASCII, each one cell wide; nothing that terminals draw as emoji
-    "ok": "●*",
-    "busy": "◐~",
-    "wait": "○.",
-    "warn": "▲!",
-    "bad": "✕x",
-    "done": "✓v",
-    "off": "–-",
-    "add": "++",
-    "change": "~~",
-    "same": "==",
-    "live": "●*",
-    "sync": "◌o",
-    "again": "↻@",
-    "poll": "◔%",
-    "cursor": "▌>",
-    "mark": "◆#",
-    "to": "→>",
-    "from": "←<",
-    "elide": "…~",
-    "dot": "·.",
-    "ready": "■#",
-    "starting": "◧/",
-    "pending": "□_",
-    "absent": "·.",
-    "up": "↑^",
-    "down": "↓v",
-}
-GLYPHS: dict[str, str] = {meaning: pair[0] for meaning, pair in _PAIRS.items()}
-G = GLYPHS  # the short name, for views that are full of it
-_TWINS = dict(zip("╭╮╰╯└├┤─│┼━╸╺┃┏┓┗┛╌█▓▒░►×÷≥≤−⏎⟨⟩␡▁▂▃▄▅▆▇", "++++++|-|+==-|++++.#%=.>x/><-<<>?__..-=#", strict=True))
-ASCII: dict[int, str] = (
-    {ord(pair[0]): pair[1] for pair in _PAIRS.values()}
-    | {ord(glyph): twin for glyph, twin in _TWINS.items()}
-    | {0x2400 + code: "?" for code in range(0x21)}
-    | {0x2800 + dots: ".:*#"[min(3, dots.bit_count() // 2)] if dots else " " for dots in range(256)}
-)
-
-
-def to_ascii(text: str) -> str:
-    """The text in ASCII, cell for cell: our glyphs by their twins, everything else as `?`."""
-    if text.isascii():
-        return text
-    text = text.translate(ASCII)
-    return text if text.isascii() else "".join(ch if ch.isascii() else "?" * cell_len(ch) for ch in text)
 
 
 def luminance(color: Color) -> float:

@@ -12,8 +12,8 @@ from kubepane.cluster.resources import Object
 from kubepane.insight.ages import age
 from kubepane.insight.finding import Finding, Level
 from kubepane.insight.relations import Related
+from kubepane_widgets.glyphs import G
 from kubepane_widgets.lines import Line, width
-from kubepane_widgets.palette import G
 from kubepane_widgets.text import clean
 
 TONES: dict[Level, str] = {
