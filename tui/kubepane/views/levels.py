@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubepane.insight.finding import Level
+from kubepane_widgets.glyphs import G
 from kubepane_widgets.lines import Line
-from kubepane_widgets.palette import G
 
 TONE: dict[Level, str] = {
     Level.BAD: "bad", Level.WAIT: "warn", Level.BUSY: "accent", Level.WARN: "warn", Level.OK: "ok", Level.DONE: "muted", Level.OFF: "muted",
