@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,8 @@ class Options:
     theme: str = ""
     log_file: str = ""
     config: str = ""
+
+    def with_context(self, name: str) -> Options:
+        """The same for another context. Namespaces were meant for the first one; an impersonation holds on, for to drop it
+        unasked would give more rights than were asked for."""
+        return replace(self, context=name, namespaces=())

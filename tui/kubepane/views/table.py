@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -16,6 +18,7 @@ from kubepane_widgets.lines import Line
 from kubepane_widgets.order import Order, Rank
 
 _LAST: Rank = (2,)
+_AT_ONCE = 100  # rows taken in between two looks at the clock
 
 
 class Table:
@@ -34,7 +37,7 @@ class Table:
         self.user = ""  # who we are, for what is said about refused rights
         self.cursor: str | None = None
         self._now = now
-        self._woken = wake
+        self._late: set[str] = set()
         self._feeds: list[tuple[Kind, Changes]] = [(kind, view.stores.of(kind).subscribe(wake)) for kind in view.kinds]
 
     def close(self) -> None:
@@ -44,14 +47,26 @@ class Table:
 
     # ---- data
 
-    def update(self) -> set[str]:
-        """Takes in what changed since the last call; the keys whose rows may differ."""
-        keys: set[str] = set()
+    def update(self, until: float = math.inf) -> set[str]:
+        """Takes in what changed since the last call; the keys whose rows may differ.
+
+        Args:
+            until: `time.perf_counter()` when to stop; the rest is left for the next call (`behind`).
+        """
         for kind, changes in self._feeds:
             if changes.uids:
-                keys.update(self.view.affected(kind, changes.drain()))
-        self.refresh(keys)
-        return keys
+                self._late.update(self.view.affected(kind, changes.drain()))
+        done: set[str] = set()
+        while self._late and (not done or time.perf_counter() < until):
+            some = {self._late.pop() for _ in range(min(_AT_ONCE, len(self._late)))}
+            self.refresh(some)
+            done |= some
+        return done
+
+    @property
+    def behind(self) -> bool:
+        """Whether changes are left that the last `update` had no time for."""
+        return bool(self._late)
 
     def refresh(self, keys: Iterable[str]) -> None:
         """Puts these rows where they belong now, or takes them away."""

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from kubepane.cluster.freshness import Freshness, State
 from kubepane.insight.ages import duration
+from kubepane_widgets.glyphs import G
 from kubepane_widgets.lines import Line
-from kubepane_widgets.palette import G
 
 
 def title(fresh: Freshness, now: datetime) -> Line:
@@ -86,6 +86,11 @@ def middle(fresh: Freshness, what: str, user: str, now: datetime) -> list[Line] 
         case State.RECONNECTING | State.FAILED:
             return [[(f"{G['again']} ", "stale"), (fresh.why or "no connection", "fg")], [(_next(fresh, now), "muted")]]
     return None
+
+
+def rough_age(seconds: float) -> str:
+    """An age in steps of 15 s, so that a pane whose figures come every 15 s stays still: `<15s`, `<30s`, then exact."""
+    return f"<{(int(seconds) // 15 + 1) * 15}s" if 0 <= seconds < 120 else duration(max(0.0, seconds))
 
 
 def ticks(fresh: Freshness) -> bool:

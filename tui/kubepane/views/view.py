@@ -12,7 +12,7 @@ from kubepane.cluster.kinds import Kind
 from kubepane.cluster.metrics import Metrics
 from kubepane.cluster.resources import Object
 from kubepane.cluster.stores import Stores
-from kubepane_widgets.columns import Column, Row
+from kubepane_widgets.columns import FLEX, Column, Row
 from kubepane_widgets.lines import Line
 from kubepane_widgets.order import Rank
 
@@ -68,6 +68,10 @@ class View(ABC):
     @abstractmethod
     def columns(self, width: int, height: int) -> Sequence[Column]:
         """The columns for a pane of this inner size."""
+
+    def fields(self) -> tuple[str, ...]:
+        """The columns that can be sorted and filtered by."""
+        return tuple(column.key for column in self.columns(FLEX, FLEX) if column.key and column.label)
 
     @abstractmethod
     def row(self, key: str, now: datetime, width: int, height: int) -> Row:

@@ -1,0 +1,197 @@
+"""Panes in layouts, and the way of data between them and the session. What keys do stands in `dashboard`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Grid
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher
+
+from kubepane.actions import DASHBOARD, Action
+from kubepane.cluster.kinds import Kind
+from kubepane.cluster.resources import Object
+from kubepane.cluster.session import Session
+from kubepane.screens import chrome, keys
+from kubepane.screens.feed import Feed, utc_now
+from kubepane.screens.layouts import FOLLOWERS, LAYOUTS, PANES, SHORT
+from kubepane.views.table import Table
+from kubepane.views.view import World
+from kubepane_widgets.lines import Line
+from kubepane_widgets.pacer import Pacer
+from kubepane_widgets.painted import Bar
+from kubepane_widgets.pane import Pane
+
+
+class TitledTable(Table):
+    """A table whose title becomes the tab strip where the screen shows one pane at a time."""
+
+    strip: tuple[str, ...] = ()  # the panes to name, empty where the title stands for itself
+    narrow = False
+
+    def title(self, width: int) -> list[Line]:
+        own = super().title(width)
+        if not self.narrow or not self.strip:
+            return own
+        others = [PANES[name] for name in self.strip if PANES[name] is not type(self.view)]
+        tabs: list[Line] = [[(f" {view.number}", "accent"), (f" {SHORT.get(view.name, view.title)}", "muted")] for view in others]
+        return [own[0], *tabs]
+
+
+class PanesScreen(Screen[None]):
+    """All panes of one session, live at once.
+
+    Data flows one way: the stores wake the pacer, the pacer calls `flush`, the tables of the visible layout take in what
+    changed and repaint what differs. Nothing else redraws, but the tick of ages.
+    """
+
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-normal"), (150, "-wide"), (190, "-huge")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (22, "-tall")]
+    AUTO_FOCUS = None
+
+    def __init__(self, session: Session, layout: str = "overview") -> None:
+        super().__init__()
+        self.session = session
+        self.layout_name = layout
+        self.world = World(session.stores, session.metrics)
+        self.pacer = Pacer(self._flush)
+        self.tables: dict[str, TitledTable] = {}
+        self.current = LAYOUTS[layout][0]
+        self._feed = Feed(self._visible, utc_now, session.journal)
+        self._ticker: Timer | None = None
+
+    # ---- places --------------------------------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield Bar(self._header, id="header")
+        with ContentSwitcher(initial=self.layout_name, id="layouts"):
+            for name in LAYOUTS:
+                yield Grid(id=name)
+        yield Bar(self._footer, id="footer")
+
+    async def on_mount(self) -> None:
+        self.session.changed = self.pacer.request
+        await self._show(self.layout_name)
+
+    def on_unmount(self) -> None:
+        for table in self.tables.values():
+            table.close()
+
+    def table(self, name: str) -> TitledTable:
+        """The table of a pane, made when it is first wanted."""
+        if name not in self.tables:
+            view = (PANES | FOLLOWERS)[name](self.world)
+            table = TitledTable(view, self.pacer.request, utc_now)
+            table.namespaces = frozenset(self.session.namespaces)
+            table.user = self.session.target.user if self.session.target else ""
+            self.tables[name] = table
+        return self.tables[name]
+
+    async def _show(self, layout: str, pane: str = "") -> None:
+        """Shows a layout; its panes are made when it is first shown."""
+        grid = self.query_one(f"#{layout}", Grid)
+        if not grid.children:
+            await grid.mount(*(Pane(self.table(name), classes=name, id=f"{layout}-{name}") for name in LAYOUTS[layout]))
+        self.layout_name = layout
+        self.query_one("#layouts", ContentSwitcher).current = layout
+        self.session.want(self._kinds())
+        self.follow()
+        self._focus(pane if pane in LAYOUTS[layout] else LAYOUTS[layout][0])
+        self.pacer.request()
+
+    def _focus(self, name: str) -> None:
+        self.current = name
+        for pane in self.query_one(f"#{self.layout_name}").query(Pane):
+            pane.set_class(pane.has_class(name), "-current")
+            if pane.has_class(name):
+                pane.focus()
+        self._name_tabs()
+        self._bars()
+
+    def _name_tabs(self) -> None:
+        narrow = self.size.width < 110
+        names = tuple(sorted(PANES, key=lambda n: PANES[n].number)) if self.layout_name == "overview" else ()
+        for name, table in self.tables.items():
+            table.strip, table.narrow = (names, narrow and name == self.current) if name in names else ((), False)
+
+    def _kinds(self) -> list[Kind]:
+        """The kinds that the panes of this layout read."""
+        return list(dict.fromkeys(kind for name in LAYOUTS[self.layout_name] for kind in self.table(name).view.kinds))
+
+    def pane(self) -> Pane:
+        """The pane that has the focus, or would have it."""
+        return self.query_one(f"#{self.layout_name}-{self.current}", Pane)
+
+    def _visible(self) -> Iterator[tuple[Pane, Table]]:
+        for name in LAYOUTS[self.layout_name]:
+            pane = self.query_one(f"#{self.layout_name}-{name}", Pane)
+            if pane.display and pane.size:
+                yield pane, self.table(name)
+
+    @on(events.DescendantFocus)
+    def _focused(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, Pane):
+            name = next((n for n in LAYOUTS[self.layout_name] if event.widget.has_class(n)), self.current)
+            if name != self.current:
+                self._focus(name)
+
+    def on_resize(self) -> None:
+        self._name_tabs()
+        self.pacer.request()
+
+    # ---- data ----------------------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        if not self.is_mounted:
+            return
+        if self._feed.flush():
+            self.pacer.request()
+        self._bars()
+        self._sleep()
+
+    def _sleep(self) -> None:
+        """Sleeps until the next age changes; no timer runs while nothing can."""
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+        wait = min(self._feed.next_tick(), 60 - utc_now().timestamp() % 60)
+        if not math.isinf(wait):
+            self._ticker = self.set_timer(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._feed.tick()
+        self._bars()
+        self._sleep()
+
+    def _bars(self) -> None:
+        for bar in self.query(Bar):
+            bar.flush()
+
+    def _header(self, cells: int) -> tuple[Line, Line]:
+        return chrome.header(self.session, list(LAYOUTS), self.layout_name, self.session.namespaces, utc_now(), cells)
+
+    def _footer(self, cells: int) -> tuple[Line, Line]:
+        right = chrome.costs(self.session, self.app.bytes_per_second, utc_now(), cells)  # type: ignore[attr-defined]
+        room = cells - 4 - sum(len(text) for text, _ in right)
+        return keys.footer(self._actions(), room, self._dim), right
+
+    def _actions(self) -> list[Action]:
+        return [a for a in DASHBOARD if not a.panes or self.current in a.panes]
+
+    def _dim(self, action: Action) -> bool:
+        return action.name in ("open", "why", "logs") and self.selected() is None
+
+    # ---- what is selected ------------------------------------------------------------------------------------------------------
+
+    def selected(self) -> tuple[Kind, Object] | None:
+        """The object under the cursor of the current pane, as it was when it was last stored."""
+        key = self.pane().cursor
+        return self.table(self.current).view.object(key) if key else None
+
+    def follow(self) -> None:
+        """Points the following panes at what is chosen; for the screen that knows what that is."""
