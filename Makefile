@@ -52,8 +52,9 @@ clean:  ## remove the virtual environment and everything that tools left
 # ---- set-up: a file .done says what has been installed, so the second run starts at once
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "kubepane needs Python 3.11 or newer, and there is no '$(PYTHON)' here" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "kubepane needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true). Name another: make PYTHON=python3.13 …" >&2; exit 1; }
+	  echo "kubepane needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.13 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "'$(PYTHON)' comes without venv and ensurepip. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version) …"

@@ -1,0 +1,148 @@
+"""The rules that hold between rooms: who may load whom, how large things may grow, what no file may say."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+import kubepane
+from sources import ROOT, ROOTS, functions, modules, python_files, tracked, tree
+
+SCREEN = ("textual", "rich", "kubepane_widgets")
+CLIENT = ("aiohttp", "kubernetes", "kubernetes_asyncio")
+LOAD = "import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]; print(*sys.modules)"
+
+# room → modules left out, and the packages that loading all its other modules must not load
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "kubepane.cluster": (("kubepane.cluster.api", "kubepane.cluster.connection"), SCREEN),
+    "kubepane.cluster.resources": ((), (*SCREEN, *CLIENT, "asyncio")),
+    "kubepane.cluster.api": ((), SCREEN),
+    "kubepane.cluster.connection": ((), SCREEN),
+    "kubepane.insight": ((), (*SCREEN, *CLIENT, "asyncio")),
+    "kubepane.views": ((), ("textual", *CLIENT)),
+    "kubepane.cli": ((), ("textual", "rich", *CLIENT)),
+    "kubepane_widgets.text": ((), ("textual", "rich", "kubepane")),
+    "kubepane_widgets.lines": ((), ("textual", "kubepane")),
+    "kubepane_widgets.columns": ((), ("textual", "kubepane")),
+    "kubepane_widgets.order": ((), ("textual", "rich", "kubepane")),
+    "kubepane_widgets.glyphs": ((), ("textual", "kubepane")),
+    "kubepane_embedded": ((), ("textual", "rich", "kubepane", "kubepane_widgets")),
+    # the client library takes a third of a second: it is loaded after the first paint
+    "kubepane.screens": ((), CLIENT),
+    "kubepane.app": ((), CLIENT),
+}
+
+
+def loaded(names: list[str]) -> set[str]:
+    """What is in memory after a fresh interpreter has imported these modules."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, ROOTS.values()))}
+    done = subprocess.run([sys.executable, "-c", LOAD, *names], env=env, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_loads_nothing_from_above(room: str) -> None:
+    left_out, forbidden = ROOMS[room]
+    names = [m for m in modules(room) if m not in left_out]
+    assert names, f"{room} has no module"
+    assert not sorted(loaded(names) & set(forbidden))
+
+
+def test_import_contracts_hold() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, ROOTS.values()))}
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout)
+
+
+def test_no_modules_import_each_other_in_a_ring() -> None:
+    graph = grimp.build_graph(*ROOTS, cache_dir=None)
+    assert len(graph.modules) > len(ROOTS)
+    try:
+        TopologicalSorter({m: graph.find_modules_directly_imported_by(m) for m in graph.modules}).prepare()
+    except CycleError as ring:
+        pytest.fail(" → ".join(ring.args[1]))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_file_is_one_room_and_its_functions_fit_a_screen(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= 500, f"{lines} lines: is it one room?"
+    long = {f"{f.name}:{f.lineno}": n for f in functions(path) if f.end_lineno and (n := f.end_lineno - f.lineno + 1) > 50}
+    assert not long
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_file_says_what_it_is_for(path: Path) -> None:
+    assert path.stat().st_size == 0 or ast.get_docstring(tree(path))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_import_inside_a_function_gives_its_reason(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    imports = {n.lineno for f in functions(path) for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)}
+    bare = sorted(imports)
+    for number in list(bare):  # the reason stands in the line, or above a block of imports
+        above = number - 1
+        while above in imports:
+            above -= 1
+        if any("#" in lines[i - 1] for i in range(above, number + 1)):
+            bare.remove(number)
+    assert not bare, f"lines {bare}"
+
+
+IMPURE = re.compile(r"^(open|input|print|time\.\w+|datetime\.(now|utcnow|today)|date\.today|random\.\w+|os\.\w+|socket\.\w+|subprocess\.\w+)$")
+
+
+@pytest.mark.parametrize("name", modules("kubepane.insight"))
+def test_insight_asks_no_clock_and_does_no_io(name: str) -> None:
+    place = ROOTS["kubepane"].joinpath(*name.split("."))
+    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    calls = [ast.unparse(n.func) for n in ast.walk(tree(path)) if isinstance(n, ast.Call)]
+    assert not [c for c in calls if IMPURE.match(c)]
+
+
+# Written in parts, so that this file does not say them itself.
+HOSTS = [
+    "py" + "pi.org",
+    "python" + "hosted",
+    "crates" + ".io",
+    "proxy." + "golang.org",
+    "registry." + "npmjs",
+    "deb." + "debian.org",
+    "repo1?." + "maven",
+]
+PLACES = [rf"(?<![\w.~-])/{top}/" for top in ("work", "tmp")]
+UNWANTED = re.compile("|".join([*(h.replace(".", r"\.") for h in HOSTS), *PLACES]).encode())
+
+
+def test_no_file_names_a_package_registry_or_a_place_on_one_machine() -> None:
+    found = [f"{p.relative_to(ROOT)}: {m.group().decode()}" for p in tracked() if (m := UNWANTED.search(p.read_bytes()))]
+    assert not found
+
+
+def test_there_is_no_lock_file_that_records_addresses() -> None:
+    assert not [p for p in tracked() if p.name in {"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock"}]
+
+
+def test_changelog_tells_of_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = [s for s in re.split(r"^## ", text, flags=re.MULTILINE)[1:] if s.partition("\n")[2].strip()]
+    assert sections[0].startswith("[")
+    assert re.search(rf"\b{re.escape(kubepane.__version__)}\b", sections[0])
+
+
+def test_readme_shows_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text
+    assert "make test" in text
