@@ -38,6 +38,7 @@ class Table:
         self.cursor: str | None = None
         self._now = now
         self._late: set[str] = set()
+        self._beside: set[str] = set()  # rows that are not counted
         self._feeds: list[tuple[Kind, Changes]] = [(kind, view.stores.of(kind).subscribe(wake)) for kind in view.kinds]
 
     def close(self) -> None:
@@ -74,8 +75,11 @@ class Table:
         for key in keys:
             if shows(key):
                 put(key, self._rank(key))
+                if self.view.beside(key):
+                    self._beside.add(key)
             else:
                 drop(key)
+                self._beside.discard(key)
 
     def rebuild(self) -> None:
         """Sorts and filters everything anew: after another sort, filter or namespace, or new usage figures under a sort by them."""
@@ -83,6 +87,7 @@ class Table:
         for kind in self.view.kinds:
             keys.update(self.view.affected(kind, set(self.view.stores.of(kind).uids())))
         self.order.rebuild((key, self._rank(key)) for key in keys if self._shows(key))
+        self._beside = {key for key in self.order if self.view.beside(key)}
 
     def set_filter(self, wanted: Filter) -> None:
         """Shows only the rows that pass."""
@@ -100,9 +105,14 @@ class Table:
         self.namespaces = frozenset(namespaces)
         self.rebuild()
 
+    @property
+    def count(self) -> int:
+        """How many rows there are, those that are only a part of another one left out."""
+        return len(self.order) - len(self._beside)
+
     def total(self) -> int:
         """How many rows there are without the filter; for "12 of 67"."""
-        return len(self.order) if not self.filter.tests else sum(1 for _ in self.view.stores.of(self.view.kinds[0]))
+        return self.count if not self.filter.tests else sum(1 for _ in self.view.stores.of(self.view.kinds[0]))
 
     def _shows(self, key: str) -> bool:
         view = self.view
@@ -144,6 +154,7 @@ class Table:
         return self.freshness.stale
 
     def columns(self, width: int, height: int) -> Sequence[Column]:
+        self.refresh(self.view.reshape(width, height))
         return self.view.columns(width, height)
 
     def row(self, key: str, width: int, height: int) -> Row:
@@ -153,9 +164,9 @@ class Table:
         return self.sort, self.order.reverse
 
     def title(self, width: int) -> list[Line]:
-        facts = [f"{len(self.order):,}{'+' if self.freshness.state is State.SYNCING else ''}"]
+        facts = [f"{self.count:,}{'+' if self.freshness.state is State.SYNCING else ''}"]
         if self.filter.text:
-            facts = [f"{len(self.order):,} of {self.total():,}", f"/{self.filter.text}"]
+            facts = [f"{self.count:,} of {self.total():,}", f"/{self.filter.text}"]
         facts += self.view.facts(self._now())
         if self.sort:
             facts.append(f"by {self.sort} {'↓' if self.order.reverse else '↑'}")

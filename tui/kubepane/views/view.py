@@ -77,6 +77,14 @@ class View(ABC):
     def row(self, key: str, now: datetime, width: int, height: int) -> Row:
         """What the table shows, its cells in the order of `columns(width, height)`."""
 
+    def reshape(self, width: int, height: int) -> Iterable[str]:
+        """The pane has this inner size from now on: keys of the rows that come or go with it, as a line below its row."""
+        return ()
+
+    def beside(self, key: str) -> bool:
+        """Whether a row is only a part of another one, or a heading: it is not counted."""
+        return False
+
     def namespace(self, key: str) -> str:
         """The row's namespace, "" for none: for the namespace selection."""
         return ""
