@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from kubepane.cluster import resources as r
 from kubepane.cluster.stores import Stores
-from kubepane.insight import volumes
+from kubepane.insight import events, volumes
 from kubepane.insight.finding import Evidence, Finding, Level
 from kubepane.insight.unseen import names, unseen
 
@@ -46,15 +46,8 @@ def why_pending(stores: Stores, claim: r.Claim, wanted: str | None, pods: list[r
     return "volume", _provisioning(stores, claim, storageclass, node)
 
 
-def newest(stores: Stores, uid: str, reasons: Iterable[str]) -> r.Event | None:
-    """The newest event of an object with one of these reasons."""
-    found = [e for e in stores.events.by("object", uid) if e.reason in reasons]
-    return max(found, key=_seen, default=None)
-
-
-def _seen(event: r.Event) -> datetime:
-    series = event.series.last_observed_time if event.series else None
-    return series or event.last_timestamp or event.first_timestamp or event.event_time or _NEVER
+def _newest(stores: Stores, claim: r.Claim, reasons: Iterable[str]) -> r.Event | None:
+    return events.newest(e for e in stores.events.by("object", claim.metadata.uid) if e.reason in reasons)
 
 
 def _default_classes(stores: Stores) -> list[str]:
@@ -125,9 +118,9 @@ def _provisioning(stores: Stores, claim: r.Claim, storageclass: r.StorageClass, 
     if node and stores.nodes.named("", node) is None and not unseen(stores.nodes):
         chosen = Evidence(_ref(claim), "metadata.annotations[volume.kubernetes.io/selected-node]", node)
         return Finding(Level.BAD, f"node {node}, chosen for it, does not exist", (chosen, by), "delete the pod, so that it is scheduled anew")
-    failed = newest(stores, claim.metadata.uid, ("ProvisioningFailed",))
-    working = newest(stores, claim.metadata.uid, ("ExternalProvisioning", "Provisioning", "ProvisioningSucceeded"))
-    if failed is not None and (working is None or _seen(failed) + _RETRY >= _seen(working)):
+    failed = _newest(stores, claim, ("ProvisioningFailed",))
+    working = _newest(stores, claim, ("ExternalProvisioning", "Provisioning", "ProvisioningSucceeded"))
+    if failed is not None and (working is None or events.when(failed) + _RETRY >= events.when(working)):
         evidence = (Evidence(_ref(claim), "event ProvisioningFailed", failed.message), by)
         return Finding(Level.BAD, f"provisioning failed: {_short(failed.message)}", evidence, f"look into provisioner {storageclass.provisioner}")
     where = f" on node {node}" if node else ""
@@ -188,9 +181,7 @@ def _cure(name: str, wrong: list[volumes.Misfit]) -> str:
 
 def _told(stores: Stores, claim: r.Claim, else_: str, evidence: Evidence) -> Finding:
     """Where we could not look, what the controller wrote about the claim; nothing is concluded from what is not seen."""
-    event = newest(
-        stores, claim.metadata.uid, ("ProvisioningFailed", "FailedBinding", "VolumeMismatch", "WaitForFirstConsumer", "ExternalProvisioning")
-    )
+    event = _newest(stores, claim, ("ProvisioningFailed", "FailedBinding", "VolumeMismatch", "WaitForFirstConsumer", "ExternalProvisioning"))
     if event is None:
         return Finding(Level.WAIT, else_, (evidence,))
     fact = Evidence(_ref(claim), f"event {event.reason}", event.message)
