@@ -92,6 +92,21 @@ def wrap(line: Sequence[Span], cells: int) -> list[Line]:
     return out
 
 
+def skip(line: Sequence[Span], cells: int) -> Line:
+    """A line without its first cells; of a wide character that is cut in two a blank stays."""
+    out: Line = []
+    left = cells
+    for raw, tone in line:
+        text = clean(raw)
+        while text and left > 0:
+            left -= cell_len(text[0])
+            text = text[1:]
+        if text or left < 0:
+            out.append((" " * -left + text, tone))
+            left = 0
+    return out
+
+
 def from_terminal(text: str, tone: str = "fg") -> Line:
     """A line of a program's output: its colours become tones, everything else that is not plain text is shown, not obeyed.
 
