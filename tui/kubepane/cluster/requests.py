@@ -16,7 +16,11 @@ class Requests(Protocol):
     """Sends requests under one budget. Every method raises a `errors.ClusterError` and nothing else (but cancellation)."""
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, timeout: float = 30.0) -> bytes:
-        """The body of a GET with a 2xx answer."""
+        """The body of a GET with a 2xx answer.
+
+        Args:
+            timeout: seconds of silence, the wait for the answer's head included; a body that keeps coming may take longer.
+        """
 
     async def post(self, path: str, body: Any, query: Mapping[str, str] | None = None, *, timeout: float = 30.0) -> bytes:
         """Creates a review (SelfSubjectAccessReview and its like): allowed in read-only mode, for it changes nothing."""
