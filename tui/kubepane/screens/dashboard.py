@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -22,7 +23,7 @@ from kubepane.views.events import EventsView
 from kubepane.views.filter import Filter, FilterError, parse
 from kubepane.views.pods import GroupedPodsView
 from kubepane.views.rollout import RolloutView
-from kubepane_widgets.card import Choice, ListCard
+from kubepane_widgets.listcard import Item, ListCard
 from kubepane_widgets.pane import Pane
 from kubepane_widgets.prompt import Prompt
 
@@ -38,7 +39,7 @@ class DashboardScreen(PanesScreen):
 
     async def action_pane(self, number: str) -> None:
         name = NUMBERS[number]
-        if name in LAYOUTS[self.layout_name]:
+        if name in self._places[self.layout_name]:
             self._focus(name)
         else:
             await self._show("overview", name)
@@ -50,7 +51,7 @@ class DashboardScreen(PanesScreen):
         self._step(-1)
 
     def _step(self, step: int) -> None:
-        names = [n for n in LAYOUTS[self.layout_name] if self._reachable(n)]
+        names = [n for n in self._places[self.layout_name] if self._reachable(n)]
         at = names.index(self.current) if self.current in names else 0
         self._focus(names[(at + step) % len(names)])
 
@@ -63,7 +64,7 @@ class DashboardScreen(PanesScreen):
     def action_zoom(self) -> None:
         self.query_one(f"#{self.layout_name}").toggle_class("-zoomed")
         self._focus(self.current)
-        self.pacer.request()
+        self.pacer.changed()
 
     async def action_layout(self) -> None:
         names = list(LAYOUTS)
@@ -84,24 +85,17 @@ class DashboardScreen(PanesScreen):
     # ---- lists ---------------------------------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
-        prompt = Prompt("/", self.table(self.current).filter.text, id="prompt")
-        self.mount(prompt, before="#footer")
-        prompt.focus()
+        hint = [("text  !not  col:value  cpu>500m  -l app=x", "muted")]
+        self.query_one(Prompt).open("/", self.table(self.current).filter.text, hint)
 
     @on(Prompt.Changed)
     def _filter_typed(self, event: Prompt.Changed) -> None:
         event.prompt.error = self._filter(event.text)
 
     @on(Prompt.Submitted)
-    def _filter_done(self, event: Prompt.Submitted) -> None:
-        if not self._filter(event.text):
-            event.prompt.remove()
-            self.pane().focus()
-
-    @on(Prompt.Cancelled)
-    def _filter_dropped(self, event: Prompt.Cancelled) -> None:
-        self._filter("")
-        event.prompt.remove()
+    @on(Prompt.Cleared)
+    def _filter_done(self, event: Prompt.Submitted | Prompt.Cleared) -> None:
+        self._filter(event.text)
         self.pane().focus()
 
     def _filter(self, text: str) -> str:
@@ -115,36 +109,41 @@ class DashboardScreen(PanesScreen):
         self.pane().rearrange()
         return ""
 
-    async def action_sort(self) -> None:
+    def action_sort(self) -> None:
         table = self.table(self.current)
-        names = [Choice("", table.view.default_sort or "the pane's own order"), *(Choice(f, f.replace("_", " ")) for f in table.view.fields())]
-        self.app.push_screen(ListCard("Sort by", names, selected=table.sort), self._sorted)
+        own = Item("", table.view.default_sort or "the pane's own order", here=not table.sort)
+        fields = [Item(field, field.replace("_", " "), here=field == table.sort) for field in table.view.fields()]
+        self._ask(ListCard("Sort by", [own, *fields], where=[(table.view.title, "muted")]), self._sorted)
+
+    def _ask(self, card: ListCard, then: Callable[[str], object]) -> None:
+        """Shows a card to choose one from; nothing happens when nothing was chosen."""
+        self.app.push_screen(card, lambda chosen: then(chosen[0]) if chosen else None)
 
     @on(Pane.Sorted)
     def _heading_clicked(self, event: Pane.Sorted) -> None:
         self._sorted(event.key)
 
-    def _sorted(self, column: str | None) -> None:
-        if column is not None:
-            self.table(self.current).set_sort(column)
-            self.pane().rearrange()
+    def _sorted(self, column: str) -> None:
+        self.table(self.current).set_sort(column)
+        self.pane().rearrange()
 
     def action_wide(self) -> None:
         for table in self.tables.values():
             table.view.wide = not table.view.wide
         self.pane().rearrange()
-        self.pacer.request()
+        self.pacer.changed()
 
     def action_namespaces(self) -> None:
         store = self.session.stores.namespaces
         names = sorted({n.metadata.name for n in store} | set(self.session.namespaces) | self.session.seen_namespaces())
-        choices = [Choice(ALL, "all namespaces"), *(Choice(name, name) for name in names)]
-        current = self.session.namespaces[0] if self.session.namespaces else ALL
-        self.app.push_screen(ListCard("Namespace", choices, selected=current, free=True), self._namespace_chosen)
+        shown = self.session.namespaces
+        items = [Item(ALL, "all namespaces", here=not shown), *(Item(name, name, here=name in shown) for name in names)]
+        where = [(self.session.context, "muted")]
+        self.app.push_screen(ListCard("Namespaces", items, where=where, several=True), self._namespaces_chosen)
 
-    def _namespace_chosen(self, name: str | None) -> None:
-        if name is not None:
-            self._set_namespaces(() if name == ALL else (name,))
+    def _namespaces_chosen(self, names: list[str] | None) -> None:
+        if names:
+            self._set_namespaces(() if ALL in names else tuple(names))
 
     def action_all_namespaces(self) -> None:
         self._set_namespaces(())
@@ -153,16 +152,16 @@ class DashboardScreen(PanesScreen):
         self.session.set_namespaces(names)
         for table in self.tables.values():
             table.set_namespaces(names)
-        self.pacer.request()
+        self.pacer.changed()
 
     def action_contexts(self) -> None:
-        choices = [Choice(c.name, c.name, c.host) for c in self.session.contexts()]
-        target = self.session.target
-        self.app.push_screen(ListCard("Context", choices, selected=target.context if target else ""), self._context_chosen)
+        here = self.session.context
+        items = [Item(c.name, c.name, c.server, here=c.name == here) for c in self.session.contexts()]
+        self._ask(ListCard("Contexts", items, cells=80), self._context_chosen)
 
-    def _context_chosen(self, name: str | None) -> None:
-        if name is not None:
-            self.app.switch_context(name)  # type: ignore[attr-defined]
+    def _context_chosen(self, name: str) -> None:
+        if name != self.session.context:
+            self.app.call_later(self.app.switch_context, name)  # type: ignore[attr-defined]
 
     # ---- objects -------------------------------------------------------------------------------------------------------------
 
@@ -193,7 +192,12 @@ class DashboardScreen(PanesScreen):
 
     def _open(self, tab: str, previous: bool = False) -> None:
         if (chosen := self.selected()) is not None:
-            self.app.push_screen(ObjectScreen(self.session, *chosen, tab=tab, previous=previous))
+            view, key = self.table(self.current).view, self.pane().cursor or ""
+            self.app.push_screen(ObjectScreen(self.session, *chosen, view=view, key=key, tab=tab, previous=previous), self._returned)
+
+    def _returned(self, _: None) -> None:
+        self.app.pacer = self.pacer  # type: ignore[attr-defined]
+        self.pacer.changed()
 
     def action_copy_kubectl(self) -> None:
         if (chosen := self.selected()) is None:
@@ -218,7 +222,7 @@ class DashboardScreen(PanesScreen):
         workload = self._workload()
         for name, table in self.tables.items():
             view = table.view
-            if name in LAYOUTS[self.layout_name]:
+            if name in self._places[self.layout_name]:
                 if isinstance(view, RolloutView):
                     view.choose(workload)
                 elif isinstance(view, GroupedPodsView) and workload:
@@ -250,30 +254,26 @@ class DashboardScreen(PanesScreen):
         chosen: tuple[Kind, Object] | None = self.selected() if self.current != "events" else None
         view.follow(relations.family(self.session.stores, chosen[1].metadata.uid) if chosen else None)
         self.table("events").rebuild()
-        self.pacer.request()
+        self.pacer.changed()
 
     def action_warnings(self) -> None:
         view = self.table("events").view
         assert isinstance(view, EventsView)
         view.warnings_only = not view.warnings_only
         self.table("events").rebuild()
-        self.pacer.request()
+        self.pacer.changed()
 
     # ---- program -------------------------------------------------------------------------------------------------------------
 
     def action_palette(self) -> None:
-        choices = [Choice(a.name, a.title, a.key) for a in DASHBOARD if a.name not in ("pane", "palette")]
-        self.app.push_screen(ListCard("Commands", choices), self._run_action_named)
-
-    def _run_action_named(self, name: str | None) -> None:
-        if name is not None:
-            self.call_later(self.run_action, name)
+        items = [Item(a.name, a.title, a.key) for a in self._actions() if a.name not in ("pane", "palette")]
+        self._ask(ListCard("Commands", items, cells=76), lambda name: self.call_later(self.run_action, name))
 
     def action_journal(self) -> None:
         self.app.push_screen(journal_card(self.session.journal))
 
     def action_help(self) -> None:
-        self.app.push_screen(help_card(DASHBOARD))
+        self.app.push_screen(help_card(DASHBOARD, self._dim))
 
     def action_redraw(self) -> None:
         self.app.redraw()  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from kubepane.cluster.journal import Journal
 from kubepane.views import trust
 from kubepane.views.table import Table
 from kubepane_widgets.pane import Pane
@@ -21,13 +20,11 @@ class Feed:
     Args:
         panes: the visible panes with their tables, asked for at each flush.
         now: the wall clock.
-        journal: where a pane that fails says so.
     """
 
-    def __init__(self, panes: Callable[[], Iterable[tuple[Pane, Table]]], now: Callable[[], datetime], journal: Journal) -> None:
+    def __init__(self, panes: Callable[[], Iterable[tuple[Pane, Table]]], now: Callable[[], datetime]) -> None:
         self._panes = panes
         self._now = now
-        self._journal = journal
 
     def flush(self) -> bool:
         """Takes in what changed and repaints what differs; whether something is left for the next flush."""

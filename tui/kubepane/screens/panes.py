@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Grid
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
@@ -22,10 +21,12 @@ from kubepane.screens.feed import Feed, utc_now
 from kubepane.screens.layouts import FOLLOWERS, LAYOUTS, PANES, SHORT
 from kubepane.views.table import Table
 from kubepane.views.view import World
+from kubepane_widgets.diff import PromptScreen
 from kubepane_widgets.lines import Line
 from kubepane_widgets.pacer import Pacer
 from kubepane_widgets.painted import Bar
 from kubepane_widgets.pane import Pane
+from kubepane_widgets.prompt import Prompt
 
 
 class TitledTable(Table):
@@ -43,7 +44,7 @@ class TitledTable(Table):
         return [own[0], *tabs]
 
 
-class PanesScreen(Screen[None]):
+class PanesScreen(PromptScreen[None]):
     """All panes of one session, live at once.
 
     Data flows one way: the stores wake the pacer, the pacer calls `flush`, the tables of the visible layout take in what
@@ -59,10 +60,11 @@ class PanesScreen(Screen[None]):
         self.session = session
         self.layout_name = layout
         self.world = World(session.stores, session.metrics)
-        self.pacer = Pacer(self._flush)
+        self.pacer = Pacer(self._flush, asks=session.options.low_bandwidth)
         self.tables: dict[str, TitledTable] = {}
+        self._places = dict(LAYOUTS)
         self.current = LAYOUTS[layout][0]
-        self._feed = Feed(self._visible, utc_now, session.journal)
+        self._feed = Feed(self._visible, utc_now)
         self._ticker: Timer | None = None
 
     # ---- places --------------------------------------------------------------------------------------------------------------
@@ -73,12 +75,15 @@ class PanesScreen(Screen[None]):
             for name in LAYOUTS:
                 yield Grid(id=name)
         yield Bar(self._footer, id="footer")
+        yield Prompt()
 
     async def on_mount(self) -> None:
-        self.session.changed = self.pacer.request
+        self.session.changed = self.pacer.changed
+        self.app.pacer = self.pacer  # type: ignore[attr-defined]
         await self._show(self.layout_name)
 
     def on_unmount(self) -> None:
+        self.pacer.stop()
         for table in self.tables.values():
             table.close()
 
@@ -86,23 +91,38 @@ class PanesScreen(Screen[None]):
         """The table of a pane, made when it is first wanted."""
         if name not in self.tables:
             view = (PANES | FOLLOWERS)[name](self.world)
-            table = TitledTable(view, self.pacer.request, utc_now)
+            table = TitledTable(view, self.pacer.changed, utc_now)
             table.namespaces = frozenset(self.session.namespaces)
             table.user = self.session.target.user if self.session.target else ""
             self.tables[name] = table
         return self.tables[name]
 
+    async def only(self, panes: Sequence[str]) -> None:
+        """Shows these panes and no others: below each other unless they are all of the overview."""
+        if set(panes) == set(PANES):
+            return
+        self._places = self._places | {"only": tuple(panes)}
+        grid = Grid(id="only")
+        await self.query_one("#layouts", ContentSwitcher).mount(grid)
+        await self._show("only", panes[0])
+
+    def settle(self) -> None:
+        """Takes in and shows all that is known now."""
+        while self._feed.flush():
+            pass
+        self._bars()
+
     async def _show(self, layout: str, pane: str = "") -> None:
         """Shows a layout; its panes are made when it is first shown."""
         grid = self.query_one(f"#{layout}", Grid)
         if not grid.children:
-            await grid.mount(*(Pane(self.table(name), classes=name, id=f"{layout}-{name}") for name in LAYOUTS[layout]))
+            await grid.mount(*(Pane(self.table(name), classes=name, id=f"{layout}-{name}") for name in self._places[layout]))
         self.layout_name = layout
         self.query_one("#layouts", ContentSwitcher).current = layout
         self.session.want(self._kinds())
         self.follow()
-        self._focus(pane if pane in LAYOUTS[layout] else LAYOUTS[layout][0])
-        self.pacer.request()
+        self._focus(pane if pane in self._places[layout] else self._places[layout][0])
+        self.pacer.changed()
 
     def _focus(self, name: str) -> None:
         self.current = name
@@ -121,14 +141,14 @@ class PanesScreen(Screen[None]):
 
     def _kinds(self) -> list[Kind]:
         """The kinds that the panes of this layout read."""
-        return list(dict.fromkeys(kind for name in LAYOUTS[self.layout_name] for kind in self.table(name).view.kinds))
+        return list(dict.fromkeys(kind for name in self._places[self.layout_name] for kind in self.table(name).view.kinds))
 
     def pane(self) -> Pane:
         """The pane that has the focus, or would have it."""
         return self.query_one(f"#{self.layout_name}-{self.current}", Pane)
 
     def _visible(self) -> Iterator[tuple[Pane, Table]]:
-        for name in LAYOUTS[self.layout_name]:
+        for name in self._places[self.layout_name]:
             pane = self.query_one(f"#{self.layout_name}-{name}", Pane)
             if pane.display and pane.size:
                 yield pane, self.table(name)
@@ -136,13 +156,13 @@ class PanesScreen(Screen[None]):
     @on(events.DescendantFocus)
     def _focused(self, event: events.DescendantFocus) -> None:
         if isinstance(event.widget, Pane):
-            name = next((n for n in LAYOUTS[self.layout_name] if event.widget.has_class(n)), self.current)
+            name = next((n for n in self._places[self.layout_name] if event.widget.has_class(n)), self.current)
             if name != self.current:
                 self._focus(name)
 
     def on_resize(self) -> None:
         self._name_tabs()
-        self.pacer.request()
+        self.pacer.changed()
 
     # ---- data ----------------------------------------------------------------------------------------------------------------
 
@@ -150,7 +170,7 @@ class PanesScreen(Screen[None]):
         if not self.is_mounted:
             return
         if self._feed.flush():
-            self.pacer.request()
+            self.pacer.changed()
         self._bars()
         self._sleep()
 

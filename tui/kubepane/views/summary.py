@@ -109,3 +109,13 @@ def _wrapped(lead: Line, text: str, tone: str, cells: int) -> list[Line]:
     indent = width(lead)
     rows = textwrap.wrap(clean(text), max(16, cells - indent)) or [""]
     return [[*lead, (rows[0], tone)], *[[(" " * indent, "fg"), (row, tone)] for row in rows[1:]]]
+
+
+def yaml_line(text: str) -> Line:
+    """A line of YAML: the key in context tone, the value plain."""
+    body = text.lstrip(" -")
+    lead = text[: len(text) - len(body)]
+    key, colon, value = body.partition(":")
+    if not colon or " " in key or (value and not value.startswith(" ")):
+        return [(text, "fg")]
+    return [(lead, "muted"), (key + colon, "soft"), (value, "fg")]

@@ -1,0 +1,211 @@
+"""One user's stay at one cluster: from the options to a connected, living `Cluster`, and what the header says of it.
+
+The stores are there from the first moment, so that a screen can show them before anything is connected. What keeps the session
+from connecting is a state like any other: it is shown, and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from random import Random
+
+from kubepane.cluster import connection, kubeconfig
+from kubepane.cluster.api import Api
+from kubepane.cluster.clock import Clock, SystemClock
+from kubepane.cluster.cluster import Cluster
+from kubepane.cluster.connection import Connection
+from kubepane.cluster.context import Context, Target
+from kubepane.cluster.errors import BadConfig, ClusterError
+from kubepane.cluster.freshness import Freshness, State, worst
+from kubepane.cluster.journal import Journal
+from kubepane.cluster.kinds import Kind
+from kubepane.cluster.kubeconfig import Choice, Kubeconfig
+from kubepane.cluster.metrics import Metrics
+from kubepane.cluster.options import Options
+from kubepane.cluster.stores import Stores
+
+AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
+VERSION_AGAIN = 30.0
+
+
+class Session:
+    """One stay. `start` once, `close` once.
+
+    Attributes:
+        stores, metrics, journal: filled while the session lives.
+        target: which cluster, as whom; None until the kubeconfig was read.
+        server_version: as `v1.35.4`, "" until the server said so.
+        problem: why the session cannot connect at all, None when it can try.
+        namespaces: those that are shown; empty for all.
+        changed: called when something that the header shows may have changed.
+    """
+
+    def __init__(self, options: Options, *, clock: Clock | None = None, random: Random | None = None) -> None:
+        self.options = options
+        self.clock = clock or SystemClock()
+        self.stores = Stores()
+        self.metrics = Metrics()
+        self.journal = Journal(self.clock)
+        self.target: Target | None = None
+        self.server_version = ""
+        self.problem: ClusterError | None = None
+        self.namespaces = options.namespaces
+        self.changed: Callable[[], None] = lambda: None
+        self.api: Api | None = None
+        self._random = random or Random()  # noqa: S311  (jitter, not secrets)
+        self._kubeconfig: Kubeconfig | None = None
+        self._connection: Connection | None = None
+        self._cluster: Cluster | None = None
+        self._wanted: tuple[Kind, ...] = ()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._log = logging.getLogger("kubepane")
+
+    # ---- life
+
+    def start(self) -> None:
+        """Begins to connect; needs a running loop."""
+        self._tasks.append(asyncio.get_running_loop().create_task(self._open(), name="session"))
+
+    async def close(self) -> None:
+        """Ends everything that is open."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._cluster is not None:
+            await self._cluster.close()
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _open(self) -> None:
+        library = asyncio.create_task(asyncio.to_thread(connection.preload))
+        while True:
+            try:
+                context = self._read()
+                break
+            except BadConfig as error:
+                self._stuck(error)
+            await asyncio.sleep(AGAIN)
+        await library
+        self._connect(context)
+        await self._ask_version()
+
+    def _read(self) -> Context:
+        """The context that the options name.
+
+        Raises:
+            BadConfig: there is none that could be used.
+        """
+        self._kubeconfig = kubeconfig.load(self.options.kubeconfig)
+        context = self._kubeconfig.context(self.options.context, act_as=self.options.as_user, act_groups=self.options.as_groups)
+        self.target = context.target
+        if not self.options.namespaces and not self.options.all_namespaces and context.namespace:
+            self.namespaces = (context.namespace,)
+        self.problem = None
+        self.changed()
+        return context
+
+    def _stuck(self, error: BadConfig) -> None:
+        if self.problem is None or str(self.problem) != str(error):
+            self.journal.write("kubeconfig", str(error))
+        self.problem = error
+        for store in self.stores:
+            store.set_freshness(Freshness(State.FAILED, since=self.clock.now(), why=str(error)))
+        self.changed()
+
+    def _connect(self, context: Context) -> None:
+        self._connection = Connection(context, clock=self.clock)
+        self.api = Api(self._connection, clock=self.clock, read_only=self.options.read_only)
+        for store in self.stores:
+            store.set_freshness(Freshness())
+        self._cluster = Cluster(
+            self.api,
+            self.stores,
+            clock=self.clock,
+            random=self._random,
+            namespaces=self.namespaces or None,
+            context_namespace=context.namespace or "default",
+            log=self._log,
+            journal=self.journal,
+            metrics=self.metrics,
+        )
+        self._cluster.start()
+        self.journal.write("session", f"connecting to {context.target.server} as {context.target.user or 'nobody'}")
+        self.want(self._wanted)
+
+    async def _ask_version(self) -> None:
+        assert self.api is not None
+        while not self.server_version:
+            try:
+                self.server_version = (await self.api.server_version()).git_version
+                self.changed()
+            except ClusterError:
+                await asyncio.sleep(VERSION_AGAIN)
+
+    # ---- what is wanted
+
+    def want(self, kinds: Iterable[Kind]) -> None:
+        """These kinds are looked at now, in this order of importance; others end after a while."""
+        before, self._wanted = self._wanted, tuple(kinds)
+        if self._cluster is None:
+            return
+        for kind in self._wanted:
+            self._cluster.ensure(kind)
+        for kind in before:
+            if kind not in self._wanted:
+                self._cluster.release(kind)
+        self._cluster.want_metrics(True)
+
+    def set_namespaces(self, names: tuple[str, ...]) -> None:
+        """Shows other namespaces, all for none."""
+        self.namespaces = names
+        if self._cluster is not None:
+            self._cluster.set_namespaces(names or None)
+        self.changed()
+
+    def contexts(self) -> tuple[Choice, ...]:
+        """All contexts of the kubeconfig, to choose from."""
+        return self._kubeconfig.choices() if self._kubeconfig else ()
+
+    def seen_namespaces(self) -> set[str]:
+        """Namespaces that are known from what is held, where they may not be listed."""
+        return {obj.metadata.namespace for store in (self.stores.deployments, self.stores.services) for obj in store}
+
+    # ---- what the header and the status line say
+
+    @property
+    def context(self) -> str:
+        """The name of the context, "" for none."""
+        return self.target.context if self.target else ""
+
+    @property
+    def freshness(self) -> Freshness:
+        """Of the whole link: the least trustworthy of the wanted kinds that may be seen at all."""
+        held = [self.stores.of(kind).freshness for kind in self._wanted]
+        return worst([f for f in held if f.state not in (State.FORBIDDEN, State.ABSENT)] or held)
+
+    @property
+    def watches(self) -> int:
+        """Streams that are open now."""
+        return self.api.traffic.open_streams if self.api else 0
+
+    @property
+    def requests_per_second(self) -> float:
+        """The mean of the last ten seconds."""
+        return self.api.traffic.requests_per_second() if self.api else 0.0
+
+    @property
+    def bytes_per_second(self) -> float:
+        """From the cluster, the mean of the last ten seconds."""
+        return self.api.traffic.bytes_per_second() if self.api else 0.0
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds from the arrival of a change to the store, None before the first."""
+        return self._cluster.activity.lag if self._cluster else None
+
+    @property
+    def metrics_settled(self) -> bool:
+        """Whether usage was asked for and an answer, good or bad, came."""
+        return self.metrics.freshness.state not in (State.CONNECTING, State.SYNCING)

@@ -1,0 +1,28 @@
+"""The explanation of any object: the rules of its kind, most important cause first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kubepane.cluster import resources as r
+from kubepane.cluster.resources import Object
+from kubepane.cluster.stores import Stores
+from kubepane.insight.claims import explain_claim
+from kubepane.insight.finding import Finding
+from kubepane.insight.ingresses import explain_ingress
+from kubepane.insight.network import explain_policy
+from kubepane.insight.why import explain_pod
+
+
+def explain(obj: Object, stores: Stores, now: datetime) -> list[Finding]:
+    """What is known to be wrong with an object, most important first; empty for a healthy one and for kinds without rules."""
+    match obj:
+        case r.Pod():
+            return explain_pod(obj, stores, now)
+        case r.Claim():
+            return explain_claim(stores, obj)
+        case r.Ingress():
+            return explain_ingress(stores, obj)
+        case r.NetworkPolicy():
+            return explain_policy(stores, obj)
+    return []
