@@ -86,7 +86,12 @@ def test_a_client_key_file_is_private_while_it_exists(tmp_path: Path, monkeypatc
     monkeypatch.delattr(os, "memfd_create", raising=False)
     seen: list[int] = []
     unlink = os.unlink
-    monkeypatch.setattr(os, "unlink", lambda path: (seen.append(os.stat(path).st_mode & 0o777), unlink(path)))
+
+    def watched(path: str) -> None:
+        seen.append(os.stat(path).st_mode & 0o777)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", watched)
     client = authority().issue("me")
     tls_context(HERE, client.certificate, client.key)
     assert seen == [0o600, 0o600]
