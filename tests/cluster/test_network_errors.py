@@ -50,6 +50,7 @@ def connector(error: OSError) -> aiohttp.ClientConnectorError:
         (aiohttp.ClientPayloadError("Response payload is not completed"), "connection cut"),
         (aiohttp.ClientOSError(errno.ECONNRESET, "x"), "connection cut"),
         (ConnectionResetError(), "connection cut"),
+        (connector(ConnectionResetError()), "connection cut while connecting"),
         (aiohttp.ClientConnectionResetError(), "connection cut"),
         (connector(tls("WRONG_VERSION_NUMBER")), "the server does not speak TLS there (is its address http:// rather than https://?)"),
         (connector(tls("TLSV1_ALERT_PROTOCOL_VERSION")), "the server only offers TLS older than 1.2"),

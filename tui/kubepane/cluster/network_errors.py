@@ -60,7 +60,7 @@ def reason(error: BaseException, *, name: str, timeout: float | None = None) -> 
         return f"the proxy refuses: HTTP {status} {one_line(str(getattr(root, 'message', '')), 80)}".rstrip()
     if isinstance(root, OSError) and root.strerror and not isinstance(root, ConnectionError):
         return through + one_line(root.strerror, 120)
-    return through + CUT
+    return through + (f"{CUT} while connecting" if root is not error and isinstance(root, ConnectionError) else CUT)
 
 
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
