@@ -117,7 +117,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
-        if event.tag == _TEXT or event.style is not None:
+        if not event.implicit[0]:  # quoted, in a block, or tagged
             return text
         tag = self._type_of(text)
         if tag == "null":
