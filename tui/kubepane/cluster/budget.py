@@ -50,7 +50,7 @@ class Budget:
             if turn.done() and not turn.cancelled():
                 self._tokens += 1  # it was our turn just now: the next one takes it
                 self._serve()
-            else:
+            elif turn in self._queue:
                 self._queue.remove(turn)
             raise
 

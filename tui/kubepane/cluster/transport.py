@@ -70,6 +70,7 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # neither ~/.netrc (its password would go to the server) nor aiohttp's idea of NO_PROXY
             read_bufsize=BUFFER,
+            middlewares=(_once,),
         )
         configuration = Configuration(host=server)
         configuration.proxy, configuration.tls_server_name = proxy or None, server_name or None
@@ -118,6 +119,8 @@ class Transport:
 
     def explained(self, error: Exception, waited: float | None) -> ClusterError:
         """The error as one of ours."""
+        if isinstance(error, _Lost):
+            error = error.first
         if isinstance(error, aiohttp.InvalidURL):
             return BadConfig("the server's address or the request's path is no URL")
         if isinstance(error, ValueError) and not isinstance(error, OSError):
@@ -215,6 +218,25 @@ class Answer:
             connection.transport.abort()
         self._response.close()
         self._transport.done()
+
+
+class _Lost(aiohttp.ClientError):
+    """The connection failed; `first` says how."""
+
+    def __init__(self, first: Exception) -> None:
+        super().__init__()
+        self.first = first
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps the session from sending a request again by itself, which it does for a GET, PUT or DELETE that got no answer.
+
+    Whether a change has happened can then not be told, and no budget knows of the second request.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Lost(error) from None
 
 
 class _NoRedirects:
