@@ -191,7 +191,7 @@ class NodesView(View):
             Column("pods", "PODS", 4, 9, right=True, drop=2),
             Column("cpu", " CPU", 5 + bars, 5 + bars),
             Column("memory", " MEM", 5 + bars, 5 + bars),
-            *([] if self._under else [Column("taints", "TAINTS", 28, FLEX, elide="mid")]),
+            Column("rest", "", 0, FLEX) if self._under else Column("taints", "TAINTS", 28, FLEX, elide="mid"),
         ]
 
     def row(self, key: str, now: datetime, width: int, height: int) -> Row:
@@ -230,6 +230,7 @@ class NodesView(View):
             "pods": (f"{asked.pods}/{have.pods}" if width > 66 and have.pods else str(asked.pods), "soft"),
             "cpu": _use(used.cpu if used else None, asked.cpu, have.cpu, bars),
             "memory": _use(used.memory if used else None, asked.memory, have.memory, bars),
+            "rest": "",
             "taints": (_short(taints, width) or "none", "fg" if taints else "muted"),
         }
 

@@ -112,7 +112,7 @@ class Table:
 
     def total(self) -> int:
         """How many rows there are without the filter; for "12 of 67"."""
-        return self.count if not self.filter.tests else sum(1 for _ in self.view.stores.of(self.view.kinds[0]))
+        return self.count if not self.filter.tests else sum(len(self.view.stores.of(kind)) for kind in self.view.own_kinds())
 
     def _shows(self, key: str) -> bool:
         view = self.view
@@ -164,7 +164,7 @@ class Table:
         return self.sort, self.order.reverse
 
     def title(self, width: int) -> list[Line]:
-        facts = [f"{self.count:,}{'+' if self.freshness.state is State.SYNCING else ''}"]
+        facts = [f"{self.count:,}{'+' if self.freshness.state is State.SYNCING else ''}"] if self.view.counted else []
         if self.filter.text:
             facts = [f"{self.count:,} of {self.total():,}", f"/{self.filter.text}"]
         facts += self.view.facts(self._now())

@@ -38,7 +38,9 @@ class View(ABC):
     title: ClassVar[str]  # as in the frame: "Pods"
     number: ClassVar[int]  # the key that jumps to it
     kinds: ClassVar[tuple[Kind, ...]]  # the stores that feed it; the first one's freshness is the pane's
-    default_sort: ClassVar[str] = "worst first"  # the words for `rank`'s order, for the title
+    default_sort: ClassVar[str] = ""  # the words for `rank`'s order in the title; "" where they would say little
+
+    counted: ClassVar[bool] = True  # whether the title tells how many rows there are
 
     def __init__(self, world: World) -> None:
         self.world = world
