@@ -6,17 +6,23 @@ import os
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when Textual is imported; a page down costs 9 KB instead of 273
 
+import sys
+import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import BindingType
+from textual.filter import LineFilter
 
 from kubepane import config, crash
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.screens.dashboard import DashboardScreen
+from kubepane.screens.rate import Rate
 from kubepane.terminal import Terminal
 from kubepane_widgets.diff import DiffApp
+from kubepane_widgets.nocolor import NoColor
 from kubepane_widgets.palette import THEMES, tones
 
 
@@ -31,13 +37,24 @@ class KubepaneApp(DiffApp[int]):
     def __init__(self, session: Session, keys: dict[str, str] | None = None) -> None:
         super().__init__()
         self.session = session
-        self.ascii = session.options.ascii
+        self.ascii = session.options.ascii or not _speaks_unicode()
+        self._no_color = session.options.no_color or bool(os.environ.get("NO_COLOR"))
+        self._rate = Rate()
         for theme in THEMES:
             self.register_theme(theme)
         wanted = session.options.theme or THEMES[0].name
         self.theme = wanted if wanted in self.available_themes else THEMES[0].name
         if keys:
             self.set_keymap(keys)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, NoColor()] if self._no_color else filters
+
+    @property
+    def bytes_per_second(self) -> float:
+        """To the terminal, the mean of the last minute."""
+        return self._rate.mean(self.bytes_written, time.monotonic())
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
@@ -65,6 +82,12 @@ class KubepaneApp(DiffApp[int]):
         text = crash.report(error) if error is not None else "ended by a bug of its own"
         self._exit_renderables.append(Text(text))
         self._close_messages_no_wait()
+
+
+def _speaks_unicode() -> bool:
+    """Whether the terminal's encoding can carry the signs of the panes. Textual writes to standard error."""
+    encoding = getattr(sys.__stderr__, "encoding", "") or ""
+    return encoding.lower().replace("-", "") in ("utf8", "utf16")
 
 
 def run(options: Options) -> int:

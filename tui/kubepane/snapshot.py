@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from kubepane import config
-from kubepane.cluster.errors import BadConfig, ClusterError
+from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.options import Options
@@ -79,7 +79,7 @@ async def settle(session: Session, kinds: Sequence[Kind], wait: float) -> None:
         states = [session.stores.of(kind).freshness for kind in kinds]
         if all(f.state in _SETTLED for f in states) and session.metrics_settled:
             return
-        if any(f.state not in (State.RECONNECTING, State.UNAUTHORIZED) for f in states):
+        if not all(_unheard(f) for f in states):
             nothing_since = now
         elif now - nothing_since > GIVE_UP:
             break
@@ -90,6 +90,11 @@ async def settle(session: Session, kinds: Sequence[Kind], wait: float) -> None:
         except TimeoutError:
             continue
     _check(session, kinds)
+
+
+def _unheard(fresh: Freshness) -> bool:
+    """Tried, and nothing came of it."""
+    return fresh.state in (State.RECONNECTING, State.UNAUTHORIZED) or (fresh.state is State.CONNECTING and bool(fresh.why))
 
 
 def _check(session: Session, kinds: Sequence[Kind]) -> None:

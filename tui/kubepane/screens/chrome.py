@@ -24,7 +24,7 @@ def header(session: Session, layouts: Sequence[str], layout: str, namespaces: Se
     if target:
         left += _who(session, cells)
     left += _modes(session)
-    if cells >= 110:
+    if layouts and cells >= 110:
         names: Line = [("    ", "fg"), ("L", "accent"), *[(f" {each} ", "bold" if each == layout else "muted") for each in layouts]]
         if width(left) + width(names) + 24 <= cells:
             left += names

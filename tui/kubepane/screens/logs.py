@@ -94,16 +94,18 @@ class LogReader:
         """For the title: how the streams are."""
         if not self._streams:
             return []
-        bad = next((s.state for s in self._streams if s.state), "")
-        if bad:
-            return [(f"{G['again']} ", "stale"), (bad, "stale")]
+        if any(stream.state and not stream.ended for stream in self._streams):
+            return [(f"{G['again']} ", "stale"), ("trying again", "stale")]
+        if any(stream.state for stream in self._streams):
+            return [(f"{G['bad']} ", "bad"), ("refused", "fg")]
         if all(stream.ended for stream in self._streams):
             return [(f"{G['done']} ", "muted"), ("complete", "muted")]
         return [(f"{G['live']} ", "live"), ("following", "muted")]
 
     def note(self) -> Line:
         """For the lower border: which container, and what is not shown."""
-        parts = [self.container + (" before" if self.previous else "")]
+        trouble = next((s.state for s in self._streams if s.state), "")
+        parts = [trouble, self.container + (" before" if self.previous else "")]
         if len(self._streams) > 1:
             parts.append(f"{len(self._streams)} pods")
         if self._unread:

@@ -87,7 +87,7 @@ class ObjectScreen(PromptScreen[None]):
 
     def on_mount(self) -> None:
         self.app.pacer = self._pacer  # type: ignore[attr-defined]
-        self.show_tab(self.tab)
+        self.call_after_refresh(self.show_tab, self.tab)
 
     def on_unmount(self) -> None:
         self._pacer.stop()

@@ -86,7 +86,7 @@ def _siblings(rest: Iterable[Related], depth: int) -> Iterable[Related]:
 
 
 def _shown(key: str, value: Any) -> bool:
-    return not key.endswith("_value") and key not in _HIDDEN and value not in (None, "", [], {})
+    return not key.endswith(("_value", "_percent")) and key not in _HIDDEN and not isinstance(value, dict) and value not in (None, "", [])
 
 
 def _label(key: str) -> str:
@@ -94,8 +94,6 @@ def _label(key: str) -> str:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k}={v}" for k, v in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 

@@ -17,7 +17,7 @@ def title(fresh: Freshness, now: datetime) -> Line:
             hidden = f" · {len(fresh.hidden)} namespaces not shown" if fresh.hidden else ""
             return [(f"{G['live']} ", "live"), (f"live{hidden}", "muted")]
         case State.CONNECTING:
-            return [(f"{G['sync']} ", "accent"), ("connecting", "fg")]
+            return [(f"{G['sync']} ", "accent"), (f"connecting{_because(fresh)}", "fg")]
         case State.SYNCING:
             of = f"/{fresh.expected:,}" if fresh.expected else ""
             return [(f"{G['sync']} ", "accent"), (f"syncing {fresh.received:,}{of}", "fg")]
@@ -74,7 +74,7 @@ def middle(fresh: Freshness, what: str, user: str, now: datetime) -> list[Line] 
         case State.ABSENT:
             return [[(f"{G['off']} ", "muted"), (f"This server does not serve {fresh.resource or what}.", "fg")], [(fresh.why, "muted")]]
         case State.CONNECTING:
-            return [[(f"{G['sync']} ", "accent"), (fresh.why or "connecting", "fg")]]
+            return [[(f"{G['sync']} ", "accent"), (fresh.why or "connecting", "fg")], [(_next(fresh, now), "muted")]]
         case State.SYNCING:
             return [[(f"{G['sync']} ", "accent"), (f"reading {what}", "fg")]]
         case State.UNAUTHORIZED:
@@ -95,7 +95,7 @@ def rough_age(seconds: float) -> str:
 
 def ticks(fresh: Freshness) -> bool:
     """Whether the words change by the mere passing of time."""
-    return fresh.state in (State.RECONNECTING, State.UNAUTHORIZED, State.FAILED)
+    return fresh.retry_at is not None and fresh.state in (State.CONNECTING, State.RECONNECTING, State.UNAUTHORIZED, State.FAILED)
 
 
 def _elapsed(fresh: Freshness, now: datetime) -> str:
