@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from kubepane_widgets import frame
 from kubepane_widgets.columns import Row
-from kubepane_widgets.lines import Line, fit
+from kubepane_widgets.lines import Line, Span, fit
 from kubepane_widgets.painted import Painted
 from kubepane_widgets.palette import G
 from kubepane_widgets.source import Source
@@ -21,6 +21,7 @@ from kubepane_widgets.viewport import Viewport
 
 _SIDEWAYS = 12  # cells that one key moves a table to the side
 _WHEEL = 3
+_KEPT = 300  # strips of lines that are not rows
 
 Mark = tuple[str, str]  # the first cell of a line and its tone
 
@@ -83,6 +84,10 @@ class Pane(Painted, can_focus=True):
         self._table: Table | None = None
         self._aside = 0  # cells scrolled to the side
         self._inner: dict[str, Strip] = {}  # what stands between the borders, for rows without cursor
+        self._others: dict[tuple[Span, ...], Strip] = {}  # the same for lines that are not rows
+        self._edges: dict[tuple[object, ...], Strip] = {}  # the upper and the lower border, as last painted
+        self._at_cursor: tuple[Row, bool, Strip] | None = None  # the cursor's row as last painted
+        self._joined: list[tuple[Strip, bool, str, Strip]] = []  # by line: what was between which borders, and both together
         self._lines: list[Strip] = []  # the whole pane as it was last read
         self._rows_from = 0  # the line of the first row
         self._heading_at = -1
@@ -207,8 +212,8 @@ class Pane(Painted, can_focus=True):
         body = self._body(width - 4, height - 2)
         tone = self._tone or ("accent" if self.has_focus else "faint")
         chip = self.has_focus and not self._tone
-        top = self.paint(frame.top(self.source.title(width - 4), self.source.fresh(), width, tone, chip))
-        bottom = self.paint(frame.bottom(self._note(), self._place(), width, tone))
+        top = self._edge(frame.top(self.source.title(width - 4), self.source.fresh(), width, tone, chip))
+        bottom = self._edge(frame.bottom(self._note(), self._place(), width, tone))
         return [top, *self._sides(body, tone), bottom]
 
     def _take_shape(self, width: int, height: int) -> None:
@@ -218,15 +223,16 @@ class Pane(Painted, can_focus=True):
         made_for = (tuple(columns), width, height, unrolled, source.sorted_by())
         if self._table is None or self._made_for != made_for:
             self._table, self._made_for = Table(source, columns, width, height, unrolled=unrolled), made_for
-            self._inner.clear()
+            self._repaint()
 
     def _body(self, width: int, height: int) -> list[Strip]:
         """The lines between the borders, each `width + 2` cells."""
         source, view, table = self.source, self._view, self._table
         assert table is not None
         view.settle()
+        tail = source.tail(width, height, view.cursor)
         head = source.head(width, height)[: max(0, height - 1)]
-        tail = source.tail(width, height, view.cursor)[: max(0, height - len(head) - 2)]
+        tail = tail[: max(0, height - len(head) - 2)]
         heading = table.has_heading and len(source.order) > 0 and height - len(head) - len(tail) > 1
         view.frame(max(0, height - len(head) - len(tail) - heading))
         relaid = table.show(view.shown)
@@ -235,7 +241,7 @@ class Pane(Painted, can_focus=True):
         painted_for = (source.stale, self.ascii, self.styles_of_tones, self._aside)
         if relaid or self._painted_for != painted_for:
             self._painted_for = painted_for
-            self._inner.clear()
+            self._repaint()
         lines = [self._plain(line) for line in head]
         self._heading_at = len(lines) + 1 if heading else -1
         if heading:
@@ -253,19 +259,46 @@ class Pane(Painted, can_focus=True):
         return [self._plain([])] * ((room - len(lines)) // 2) + [self._plain([("  ", "fg"), *line]) for line in lines]
 
     def _plain(self, line: Line) -> Strip:
-        return self.paint([(" ", "fg"), *fit(line, self.size.width - 4), (" ", "fg")], stale=self.source.stale)
+        """A line that is no row, between the borders."""
+        key = tuple(line)
+        strip = self._others.get(key)
+        if strip is None:
+            if len(self._others) > _KEPT:
+                self._others.clear()
+            strip = self._others[key] = self.paint([(" ", "fg"), *fit(line, self.size.width - 4), (" ", "fg")], stale=self.source.stale)
+        return strip
+
+    def _edge(self, line: Line) -> Strip:
+        """A border line; the same strip as long as it reads the same."""
+        key = tuple(line)
+        strip = self._edges.get(key)
+        if strip is None:
+            if len(self._edges) > _KEPT:
+                self._edges.clear()
+            strip = self._edges[key] = self.paint(line)
+        return strip
+
+    def _repaint(self) -> None:
+        """Forgets all strips: another size, theme, or tone of all lines."""
+        self._inner.clear()
+        self._others.clear()
+        self._edges.clear()
+        self._joined.clear()
+        self._at_cursor = None
 
     def _row_strip(self, key: str) -> Strip:
+        """A visible row, between the borders."""
         assert self._table is not None
-        cursor = self.has_focus and key == self._view.cursor
-        strip = None if cursor else self._inner.get(key)
+        marked = key in self.marked
+        if self.has_focus and key == self._view.cursor:
+            row, kept = self._table.row(key), self._at_cursor
+            if kept is None or kept[0] is not row or kept[1] is not marked:
+                mark = (G["mark"], "chip") if marked else (G["cursor"], "accent")
+                kept = self._at_cursor = (row, marked, self._strip(self._table.line(key), mark, cursor=True))
+            return kept[2]
+        strip = self._inner.get(key)
         if strip is None:
-            marked = key in self.marked
-            glyph = G["mark"] if marked else G["cursor"] if cursor else " "
-            mark = (glyph, "chip" if marked and cursor else "accent")
-            strip = self._strip(self._table.line(key), mark, cursor)
-            if not cursor:
-                self._inner[key] = strip
+            strip = self._inner[key] = self._strip(self._table.line(key), (G["mark"] if marked else " ", "accent"))
         return strip
 
     def _strip(self, line: Line, mark: Mark = (" ", "fg"), cursor: bool = False) -> Strip:
@@ -287,11 +320,18 @@ class Pane(Painted, can_focus=True):
 
     def _sides(self, body: Sequence[Strip], tone: str) -> list[Strip]:
         """The borders left and right, the thumb on the right one."""
-        edge, knob = self.paint([("│", tone)]), self.paint([("┃", tone)])
-        view = self._view
+        view, before = self._view, self._joined
         thumb = frame.thumb(view.top, view.room, len(self.source.order))
         first = self._rows_from - 1
-        return [Strip.join([edge, strip, knob if y - first in thumb else edge]) for y, strip in enumerate(body)]
+        self._joined = []
+        for y, strip in enumerate(body):
+            knob = y - first in thumb
+            if y < len(before) and before[y][0] is strip and before[y][1] is knob and before[y][2] == tone:
+                self._joined.append(before[y])
+                continue
+            whole = Strip.join([self._edge([("│", tone)]), strip, self._edge([("┃" if knob else "│", tone)])])
+            self._joined.append((strip, knob, tone, whole))
+        return [entry[3] for entry in self._joined]
 
     def _note(self) -> Line:
         view = self._view

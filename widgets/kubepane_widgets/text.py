@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 LIMIT = 4096
+_OURS = re.compile("[ -~·–‘-”…←-↓−≤≥×÷─-╿▀-▟■-◼◿⠀-⣿✓✕]*").fullmatch  # what panes are drawn with: surely plain
 _MARKS = 2  # combining marks kept per character; more is not writing
 
 
@@ -22,7 +24,7 @@ def clean(text: str, limit: int = LIMIT) -> str:
         text = text[: limit - 1] + "…"
     if text.isascii():
         return text if text.isprintable() else "".join(map(_ascii, text))
-    return _unicode(text)
+    return text if _OURS(text) else _unicode(text)
 
 
 def _ascii(ch: str) -> str:
