@@ -194,11 +194,11 @@ class _Kept(Generic[T]):
             return found[1]
         task = self._asked.get(key)
         if task is None:
-            task = self._asked[key] = asyncio.get_running_loop().create_task(self._answer(key, question, lifetime), name="access review")
+            answer = self._answer(key, question, lifetime, self._age)
+            task = self._asked[key] = asyncio.get_running_loop().create_task(answer, name="access review")
         return await asyncio.shield(task)  # one caller's cancellation is not the others'
 
-    async def _answer(self, key: tuple[str, ...], question: Callable[[], Awaitable[T]], lifetime: Callable[[T], float]) -> T:
-        age = self._age
+    async def _answer(self, key: tuple[str, ...], question: Callable[[], Awaitable[T]], lifetime: Callable[[T], float], age: int) -> T:
         try:
             answer = await question()
             if age == self._age:
@@ -206,7 +206,7 @@ class _Kept(Generic[T]):
             return answer
         finally:
             if age == self._age:
-                self._asked.pop(key, None)
+                del self._asked[key]
 
     def _keep(self, key: tuple[str, ...], answer: T, seconds: float) -> None:
         self._held.pop(key, None)
