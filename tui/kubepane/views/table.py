@@ -40,6 +40,7 @@ class Table:
         self._late: set[str] = set()
         self._beside: set[str] = set()  # rows that are not counted
         self._feeds: list[tuple[Kind, Changes]] = [(kind, view.stores.of(kind).subscribe(wake)) for kind in view.kinds]
+        self._known = [False] * len(self._feeds)  # of each feed, as of the last update: whether "none" could be concluded from it
 
     def close(self) -> None:
         """Ends the subscriptions."""
@@ -54,8 +55,10 @@ class Table:
         Args:
             until: `time.perf_counter()` when to stop; the rest is left for the next call (`behind`).
         """
-        for kind, changes in self._feeds:
-            if changes.uids:
+        for i, (kind, changes) in enumerate(self._feeds):
+            known = self.view.stores.of(kind).freshness.known
+            if changes.uids or known is not self._known[i]:
+                self._known[i] = known
                 self._late.update(self.view.affected(kind, changes.drain()))
         done: set[str] = set()
         while self._late and (not done or time.perf_counter() < until):

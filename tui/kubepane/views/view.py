@@ -49,7 +49,11 @@ class View(ABC):
 
     @abstractmethod
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
-        """Keys of the rows that may differ because these objects of one kind changed or went. May name keys that do not exist."""
+        """Keys of the rows that may differ because these objects of one kind changed or went. May name keys that do not exist.
+
+        Also asked with no uids when the store of a kind becomes complete or stops being so: what is missing from a complete one is
+        missing from the cluster.
+        """
 
     @abstractmethod
     def exists(self, key: str) -> bool:
