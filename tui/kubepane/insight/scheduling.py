@@ -166,7 +166,8 @@ CHECKS = (_selected, _tainted, _cordoned, _room, _ports, _volumes, _company)
 
 # ---- pods beside pods --------------------------------------------------------------------------------------------------------
 
-_Domains = tuple[str, "set[str] | None", str]  # topology label, its values (None: all are fine), the term in words
+_Taken = tuple[str, set[str], str]  # topology label, its values where the pod may not be, the term in words
+_Wanted = tuple[str, "set[str] | None", str]  # the same where it must be; None: all are fine
 
 
 def _where(pod: r.Pod, term: r.PodAffinityTerm, stores: Stores) -> set[str]:
@@ -182,20 +183,20 @@ def _lives(pod: r.Pod) -> bool:
     return pod.status.phase not in ("Succeeded", "Failed")
 
 
-def _apart(pod: r.Pod, term: r.PodAffinityTerm, stores: Stores) -> _Domains:
+def _apart(pod: r.Pod, term: r.PodAffinityTerm, stores: Stores) -> _Taken:
     return term.topology_key, _where(pod, term, stores), labels.text(term.label_selector)
 
 
-def _near(pod: r.Pod, term: r.PodAffinityTerm, stores: Stores) -> _Domains:
+def _near(pod: r.Pod, term: r.PodAffinityTerm, stores: Stores) -> _Wanted:
     found = _where(pod, term, stores)
     if not found and placement.means(term, pod.metadata.namespace, pod, stores.namespaces):
         return term.topology_key, None, labels.text(term.label_selector)  # the first of pods that want to be together may go anywhere
     return term.topology_key, found, labels.text(term.label_selector)
 
 
-def _guarded(pod: r.Pod, here: Fleet, stores: Stores) -> list[_Domains]:
+def _guarded(pod: r.Pod, here: Fleet, stores: Stores) -> list[_Taken]:
     """The domains whose pods do not want this one beside them."""
-    out: list[_Domains] = []
+    out: list[_Taken] = []
     for guard in here.guards.values():
         owner = guard.owner
         if owner.metadata.namespace == pod.metadata.namespace and owner.spec.affinity == pod.spec.affinity:
