@@ -32,6 +32,7 @@ class Coverage:
         self._total: dict[str, int] = {}
         self._selected: dict[str, int] = {}
         self._no_dns: dict[str, int] = {}
+        self._touched: tuple[set[str], set[str]] = (set(), set())
 
     def open(self, namespace: str) -> int:
         """Pods that anybody may reach."""
@@ -53,30 +54,30 @@ class Coverage:
         """Those with open pods."""
         return [name for name, n in self._open.items() if n]
 
-    def look(self, namespace: str) -> set[str]:
-        """Counts the pods of a namespace anew: a policy of it has changed.
+    def drain(self) -> tuple[set[str], set[str]]:
+        """Names of namespaces and uids of policies whose counts may have changed since the last call."""
+        touched, self._touched = self._touched, (set(), set())
+        return touched
 
-        Returns:
-            Uids of policies whose counts changed, and the namespace's name where its own did.
-        """
-        changed: set[str] = set()
-        for pod in list(self._stores.pods.by("namespace", namespace)):
-            changed |= self._put(pod.metadata.uid, pod)
-        return changed
+    def look(self, namespace: str) -> None:
+        """Counts the pods of a namespace anew: a policy of it has changed."""
+        for pod in self._stores.pods.by("namespace", namespace):
+            self._put(pod.metadata.uid, pod)
 
-    def pod(self, uid: str) -> set[str]:
-        """Takes in what a pod is now, or that it is gone; returns as `look`. A pod that has not changed costs nothing."""
+    def pod(self, uid: str) -> None:
+        """Takes in what a pod is now, or that it is gone. A pod that has not changed costs nothing."""
         pod, old = self._stores.pods.get(uid), self._pods.get(uid)
-        if pod is not None and old is not None and old[0] == pod.metadata.resource_version:
-            return set()
-        return self._put(uid, pod)
+        if pod is None or old is None or old[0] != pod.metadata.resource_version:
+            self._put(uid, pod)
 
-    def _put(self, uid: str, pod: r.Pod | None) -> set[str]:
+    def _put(self, uid: str, pod: r.Pod | None) -> None:
         new = self._state(pod) if pod is not None and pod.status.phase not in _DONE and not pod.spec.host_network else None
         _, old = self._pods.pop(uid, ("", None))
         if new is not None and pod is not None:
             self._pods[uid] = pod.metadata.resource_version, new
-        return set() if new == old else self._count(old, -1) | self._count(new, 1)
+        if new != old:
+            self._count(old, -1)
+            self._count(new, 1)
 
     def _state(self, pod: r.Pod) -> _State:
         namespace = pod.metadata.namespace
@@ -92,9 +93,9 @@ class Coverage:
             self._shared.clear()
         return self._shared.setdefault(state, state)
 
-    def _count(self, state: _State | None, step: int) -> set[str]:
+    def _count(self, state: _State | None, step: int) -> None:
         if state is None:
-            return set()
+            return
         _add(self._total, state.namespace, step)
         if state.open:
             _add(self._open, state.namespace, step)
@@ -102,7 +103,8 @@ class Coverage:
             _add(self._selected, uid, step)
             if state.no_dns:
                 _add(self._no_dns, uid, step)
-        return {state.namespace, *state.policies}
+        self._touched[0].add(state.namespace)
+        self._touched[1].update(state.policies)
 
 
 def _add(counts: dict[str, int], key: str, step: int) -> None:
