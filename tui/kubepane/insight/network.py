@@ -20,6 +20,7 @@ from kubepane.insight.unseen import unseen
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _NAMES = ("app", "app.kubernetes.io/name", "k8s-app", "app.kubernetes.io/instance", "name")
+_SYSTEM = "kube-"
 _PEERS_LOOKED_AT = 2_000  # pods of a namespace compared with a peer, when somebody asks
 
 
@@ -37,6 +38,36 @@ class Sentence(msgspec.Struct, frozen=True, gc=False):
     arrow: str
     peers: str
     rest: str
+
+
+class Openness(msgspec.Struct, frozen=True, gc=False):
+    """A namespace with pods that no policy shields from whoever comes.
+
+    Attributes:
+        namespace: its name.
+        open, total: pods that are open, and all that policies can be about.
+        policies: how many NetworkPolicies it has.
+        finding: in words.
+    """
+
+    namespace: str
+    open: int
+    total: int
+    policies: int
+    finding: Finding
+
+
+def openness(stores: Stores, namespace: str, coverage: Coverage) -> Openness:
+    """How open a namespace is; those of Kubernetes itself are not accused of it."""
+    opened, total = coverage.open(namespace), coverage.total(namespace)
+    policies = stores.networkpolicies.count("namespace", namespace)
+    of = _pods(opened) if opened == total else f"{opened:,} of {_pods(total)}"
+    evidence = (Evidence(f"namespace/{namespace}", "networkpolicies", str(policies)),)
+    level = Level.OFF if namespace.startswith(_SYSTEM) else Level.WARN
+    clause = f"{of}, {'no policy selects them' if policies else 'no policy'}"
+    return Openness(
+        namespace, opened, total, policies, Finding(level, clause, evidence, "deny by a NetworkPolicy for all pods, then allow what is needed")
+    )
 
 
 def sentence(policy: r.NetworkPolicy, dns_blocked: bool | None = None) -> Sentence:

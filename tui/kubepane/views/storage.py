@@ -61,15 +61,15 @@ class StorageView(View):
             case "persistentvolumes":
                 keys = self._of_volumes(uids)
             case "storageclasses":
-                keys = set(self._tally.keys())
+                keys = set(self._tally.rows())
             case "nodes":
-                keys = set(self._tally.keys()) if self._turned() else set()
+                keys = set(self._tally.rows()) if self._turned() else set()
             case _:
                 keys = self._told.follow(uids)
         known = tuple(self.stores.of(each).freshness.known for each in self.kinds)
         if known != self._known:  # what could not be concluded then may be concluded now, or the other way round
             self._known = known
-            keys |= {*self._tally.keys(), *self._paths(self._mounts_of_all())}
+            keys |= {*self._tally.rows(), *self._paths(self._mounts_of_all())}
         for key in keys:
             self._judge(key)
         return keys
@@ -112,7 +112,7 @@ class StorageView(View):
         for uid in uids:
             volume = self.stores.volumes.get(uid)
             if volume is None:  # gone: it no longer says whose it was
-                return {*self._tally.keys()} | keys
+                return {*self._tally.rows()} | keys
             keys.update(c.metadata.uid for c in self.stores.claims.by("volume", volume.metadata.name))
         return keys
 
@@ -225,7 +225,7 @@ class StorageView(View):
         chain = self._chain(cursor) if cursor is not None and cursor in self._tally else None
         if chain is None or height < 14 or width < 70:
             return []
-        others = [c for key in list(self._tally.keys(Level.BAD))[:3] if key != cursor and (c := self._chain(key))]
+        others = [c for key in list(self._tally.rows(Level.BAD))[:3] if key != cursor and (c := self._chain(key))]
         room = height - 1 - min(len(self._tally), max(2, height - 1 - chain_boxes.LINES - 3))
         return chain_boxes.storage(self.stores, chain, others, now, width, room)
 

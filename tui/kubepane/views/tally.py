@@ -41,6 +41,6 @@ class Tally:
         """How many rows are of these levels."""
         return sum(len(self._keys[level]) for level in levels)
 
-    def keys(self, *levels: Level) -> Iterable[str]:
+    def rows(self, *levels: Level) -> Iterable[str]:
         """All rows, or those of some levels, in no order."""
         return [key for level in levels for key in self._keys[level]] if levels else list(self._levels)
