@@ -27,6 +27,7 @@ ANSWERS = {
     b"\x1b]11;?": b"\x1b]11;rgb:1010/1414/1b1b\x1b\\",
     b"\x1b]10;?": b"\x1b]10;rgb:d3d3/d9d9/e2e2\x1b\\",
 }
+_QUESTION = re.compile(b"|".join(map(re.escape, ANSWERS)))
 # pyte prints what it does not know: private sequences other than modes, sub-parameters, strings.
 _UNKNOWN = re.compile(
     r"\x1b\[[<>=?][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*:[0-9;:]*m|\x1b\[[0-9;]*[ -/]+[@-~]|\x1b[P_^X].*?\x1b\\|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
@@ -166,9 +167,8 @@ class Terminal:
                 return
             self.first = self.first or now
             self.written += len(data)
-            for question, answer in ANSWERS.items():
-                for _ in range(data.count(question)):
-                    self._write(answer)
+            for question in _QUESTION.findall(data):  # in their order: programs read until the last answer
+                self._write(ANSWERS[question])
             self._chunks.put((now if self.link is None else self.link.arrival(now, len(data)), data))
 
     def _write(self, data: bytes) -> None:

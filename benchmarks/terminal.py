@@ -30,6 +30,7 @@ from apiserver import ApiServer
 from loadpods import FIRST_POD, FIRST_SPACE
 from ptyscreen import Link, Picture, Terminal
 
+FIRST_ROWS = 25  # rows that every program shows at 160x50
 Result = dict[str, Any]
 Sight = Callable[[Picture], tuple[object, ...]]
 
@@ -69,7 +70,7 @@ class Plan:
         presses: keys pressed for a latency.
         events: lone changes made for a lag.
         churn: status changes a second; 0 for none.
-        first: churn only among so many pods that stand first; 0 for all.
+        visible: status changes a second among the pods that stand first, after the churn; 0 for none.
         link: (bytes a second, round trip in seconds) of a slow line; None for none.
     """
 
@@ -82,7 +83,7 @@ class Plan:
     presses: int = 30
     events: int = 12
     churn: float = 100.0
-    first: int = 0
+    visible: float = 10.0
     link: tuple[float, float] | None = None
 
 
@@ -262,12 +263,17 @@ def measure(program: Program, plan: Plan) -> Result:
         result["key_idle"] = measure_keys(terminal, program, plan.presses)
         result["lag"] = measure_lag(terminal, server, plan.events)
         if plan.churn:
-            with churning(plan.churn, plan.first, server.path) as churn:
+            with churning(plan.churn, 0, server.path) as churn:
                 start = time.perf_counter()
                 result["churn"] = measure_window(terminal, plan.window)
                 result["churn"]["rate"] = churn.rate(start)
                 result["key_churn"] = measure_keys(terminal, program, plan.presses)
             result["rss_after_mib"] = rss_mib(terminal.pid)
+        if plan.visible:
+            with churning(plan.visible, FIRST_ROWS, server.path) as churn:
+                start = time.perf_counter()
+                result["visible"] = measure_window(terminal, plan.window)
+                result["visible"]["rate"] = churn.rate(start)
         return result | {"alive": terminal.alive, "screen": terminal.text().splitlines()}
     finally:
         terminal.close()
@@ -280,7 +286,7 @@ def main() -> int:
     parser.add_argument("--size", default="160x50", metavar="WxH")
     parser.add_argument("--keys", default="", help="typed after the start, with Python's escapes; ~ is a pause of 0.5 s")
     parser.add_argument("--unfinished", default="", metavar="TEXT", help="while it stands on the screen, the list is not complete")
-    for name in ("needle", "limit", "settle", "window", "presses", "events", "churn", "first"):
+    for name in ("needle", "limit", "settle", "window", "presses", "events", "churn", "visible"):
         default = getattr(Plan(), name)
         parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("--rate", type=float, default=0, metavar="BYTES", help="a slow link: bytes a second")
@@ -288,7 +294,7 @@ def main() -> int:
     parser.add_argument("program", nargs="+")
     given = parser.parse_args()
     columns, rows = map(int, given.size.split("x"))
-    named = {name: getattr(given, name) for name in ("needle", "limit", "settle", "window", "presses", "events", "churn", "first")}
+    named = {name: getattr(given, name) for name in ("needle", "limit", "settle", "window", "presses", "events", "churn", "visible")}
     plan = Plan(columns, rows, **named, link=(given.rate, given.round_trip) if given.rate else None)
     keys = given.keys.encode().decode("unicode_escape")
     result = measure(Program(given.name or given.program[0], given.program, keys, unfinished=given.unfinished), plan)
