@@ -98,7 +98,7 @@ def chain(stores: Stores, namespace: str, name: str) -> Chain:
     storageclass = stores.storageclasses.named("", wanted) if wanted else None
     volume = stores.volumes.named("", claim.spec.volume_name) if claim.spec.volume_name else None
     broken, finding = _verdict(stores, claim, pods, volume)
-    binding = _binding(stores, wanted, storageclass)
+    binding = _binding(stores, claim, wanted, storageclass)
     return Chain(namespace, name, claim, pods, storageclass, binding, volume, _nodes(pods, volume), broken, finding)
 
 
@@ -303,12 +303,14 @@ def _claim_ref(volume: r.PersistentVolume) -> Evidence:
     )
 
 
-def _binding(stores: Stores, wanted: str | None, storageclass: r.StorageClass | None) -> str:
+def _binding(stores: Stores, claim: r.Claim, wanted: str | None, storageclass: r.StorageClass | None) -> str:
     if not wanted:
         return "static" if wanted == "" or not unseen(stores.storageclasses) else ""
     if storageclass is not None:
         return storageclass.volume_binding_mode or "Immediate"
-    return "" if unseen(stores.storageclasses) else "missing"
+    if unseen(stores.storageclasses):
+        return ""
+    return "static" if claim.spec.volume_name else "missing"  # a class may be a mere word that volume and claim agree on
 
 
 def _nodes(pods: tuple[r.Pod, ...], volume: r.PersistentVolume | None) -> str:

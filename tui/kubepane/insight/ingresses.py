@@ -54,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
         whole: the way to an endpoint holds.
         affinity: how sessions stick.
         tls: the Secret of the host, "" for no TLS, `default` for the controller's own certificate.
+        around: what is wrong with the class and the certificate.
         finding: how the rule is and why.
     """
 
@@ -65,6 +66,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     whole: bool
     affinity: Affinity
     tls: str
+    around: tuple[Finding, ...]
     finding: Finding
 
 
@@ -103,8 +105,9 @@ def route(stores: Stores, ingress: r.Ingress, rule: Rule) -> Route:
     served, whole, finding = _follow(stores, ingress, rule, service, port, found)
     if whole and finding.level is Level.OK and not sticks.kind and found.total > 1:
         finding = _no_affinity(ingress, service, found.total)
-    findings = [finding, *_around(stores, ingress, rule)]
-    return Route(rule, service, port, found, served, whole, sticks, secret_of(ingress, rule.host), worst(findings) or finding)
+    around = tuple(_around(stores, ingress, rule))
+    chosen = worst([finding, *around]) or finding
+    return Route(rule, service, port, found, served, whole, sticks, secret_of(ingress, rule.host), around, chosen)
 
 
 def routes(stores: Stores, ingress: r.Ingress) -> list[Route]:
@@ -117,7 +120,7 @@ def explain_ingress(stores: Stores, ingress: r.Ingress) -> list[Finding]:
     said: dict[str, Finding] = {}
     for rule in rules(ingress):
         found = route(stores, ingress, rule)
-        for finding in (found.finding, *_around(stores, ingress, rule)):
+        for finding in (found.finding, *found.around):
             said.setdefault(finding.clause, finding)
     for finding in _handled(stores, ingress):
         said.setdefault(finding.clause, finding)

@@ -149,23 +149,31 @@ def _static(stores: Stores, claim: r.Claim, wanted: str) -> Finding:
     asks = Evidence(_ref(claim), "spec.storageClassName", wanted or '""')
     if doubt := unseen(stores.volumes):
         return _told(stores, claim, f"waits for a volume {of} (could not look: {doubt})", asks)
-    judged = sorted(((volumes.misfits(claim, v, wanted), v) for v in _free(stores)), key=lambda m: (_distance(m[0], wanted), m[1].metadata.name))
-    if not judged:
-        return Finding(Level.BAD, f"no free volume {of}", (asks,), f"create a PersistentVolume {of} that suits the claim")
-    wrong, volume = judged[0]
+    judged = sorted(((volumes.misfits(claim, v, wanted), v) for v in _free(stores)), key=lambda m: (_distance(m[0]), m[1].metadata.name))
+    kin = [m for m in judged if volumes.class_of(m[1]) == wanted]
+    if kin:
+        return _nearest(of, asks, *kin[0], len(kin) - 1)
+    if judged and [m.field for m in judged[0][0]] == ["spec.storageClassName"]:
+        wrong, volume = judged[0]
+        name, fact = volume.metadata.name, Evidence(f"persistentvolume/{volume.metadata.name}", wrong[0].field, wrong[0].has or "none")
+        clause = f"no volume {of}; {name} would fit, but has {'class ' + wrong[0].has if wrong[0].has else 'no class'}"
+        return Finding(Level.BAD, clause, (fact, asks), _cure(name, wrong))
+    return Finding(Level.BAD, f"no free volume {of}", (asks,), f"create a PersistentVolume {of} that suits the claim")
+
+
+def _nearest(of: str, asks: Evidence, wrong: list[volumes.Misfit], volume: r.PersistentVolume, others: int) -> Finding:
     name = volume.metadata.name
     if not wrong:
         return Finding(Level.BUSY, f"volume {name} fits: binding", (asks, Evidence(f"persistentvolume/{name}", "status.phase", volume.status.phase)))
     facts = tuple(Evidence(f"persistentvolume/{name}", m.field, m.has) for m in wrong)
     words = "; ".join(m.words for m in wrong)
-    more = f" (+{len(judged) - 1} more)" if len(judged) > 1 else ""
+    more = f" (nor {others} more)" if others else ""
     return Finding(Level.BAD, f"no volume {of} fits: {name} {words}{more}", (*facts, asks), _cure(name, wrong))
 
 
-def _distance(wrong: list[volumes.Misfit], wanted: str) -> tuple[bool, int]:
-    """Which volume is the nearest: one of the claim's name or class with the fewest other faults."""
-    fields = [m.field for m in wrong]
-    return "spec.claimRef" in fields or ("spec.storageClassName" in fields and len(fields) > 1 and bool(wanted)), len(fields)
+def _distance(wrong: list[volumes.Misfit]) -> tuple[bool, int]:
+    """Which volume is the nearest: the one with the fewest faults, and rather one that is nobody else's."""
+    return any(m.field == "spec.claimRef" for m in wrong), len(wrong)
 
 
 def _cure(name: str, wrong: list[volumes.Misfit]) -> str:

@@ -15,6 +15,8 @@ from kubepane.cluster.stores import Stores
 from kubepane.insight.finding import Evidence, Finding, Level
 from kubepane.insight.unseen import names, unseen
 
+_SYSTEM = "kube-"
+
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
     """One ServiceAccount of one RoleBinding.
@@ -95,9 +97,8 @@ def _verdict(stores: Stores, binding: r.RoleBinding, role: r.Role | None, home: 
     asks = Evidence(here, "roleRef", f"{wanted.kind}/{wanted.name}")
     if stores.serviceaccounts.named(home, account) is None and not unseen(stores.serviceaccounts):
         who = Evidence(here, "subjects", f"ServiceAccount {home}/{account}")
-        return Finding(
-            Level.WARN, f"no ServiceAccount {account} in namespace {home}", (who,), f"create ServiceAccount {account}, or correct the binding"
-        )
+        level = Level.OFF if home.startswith(_SYSTEM) else Level.WARN  # Kubernetes binds accounts of controllers that may not run
+        return Finding(level, f"no ServiceAccount {account} in namespace {home}", (who,), f"create ServiceAccount {account}, or correct the binding")
     if wanted.kind != "Role":
         return Finding(Level.OK, f"as ClusterRole {wanted.name} allows: its rules are not read here", (asks,))
     if role is None:

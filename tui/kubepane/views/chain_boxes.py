@@ -124,6 +124,7 @@ def _class(chain: Chain) -> list[Line]:
             [('"" (none)' if bare else "the default", "bold")],
             state(_class_level(chain), "static" if bare else "not given yet"),
             pairs("no", "provisioner"),
+            pairs("binds", "Immediate"),
         ]
     found = chain.storageclass
     if found is None:

@@ -13,7 +13,7 @@ from kubepane.insight.ages import age, next_change
 from kubepane.insight.finding import Level
 from kubepane.insight.ingresses import Route, Rule
 from kubepane.views import route_boxes
-from kubepane.views.levels import TONE, dot
+from kubepane.views.levels import dot
 from kubepane.views.tally import Tally
 from kubepane.views.view import Record, View, World
 from kubepane_widgets.columns import Cell, Column, Row
@@ -246,5 +246,5 @@ def affinity(route: Route) -> Span:
 
 
 def _blames(route: Route, what: str) -> bool:
-    """Whether it is this that the row's finding is about."""
-    return route.finding.clause.startswith(what) and TONE[route.finding.level] in ("bad", "warn")
+    """Whether this is among what is wrong around the rule."""
+    return any(f.clause.startswith(what) for f in route.around)

@@ -79,12 +79,16 @@ def _service(stores: Stores, of: r.Ingress, route: Route) -> list[Line]:
             return [head]
         doubt = unseen(stores.services)
         return [head, [*dot(Level.OFF if doubt else Level.BAD), (" not seen" if doubt else " does not exist", "fg")]]
-    ports = (
-        f"{route.port.port} → {route.port.target_port if route.port.target_port is not None else route.port.port}" if route.port else "no such port"
-    )
+    ports = f"{route.port.port} → {_target(route, route.port)}" if route.port else "no such port"
     chosen = labels.text(r.Selector(match_labels=service.spec.selector)) if service.spec.selector else "nothing"
     aim = pairs("leads to", service.spec.external_name) if service.spec.type == "ExternalName" else pairs("selects", chosen)
     return [head, pairs("port", ports), pairs("type", service.spec.type or "ClusterIP"), aim]
+
+
+def _target(route: Route, port: r.ServicePort) -> str:
+    """The number behind the port as the endpoints have it, else as the Service names it."""
+    numbers = {e.port for e in route.endpoints.all if e.port}
+    return str(numbers.pop() if len(numbers) == 1 else port.target_port if port.target_port is not None else port.port)
 
 
 def _endpoints(route: Route) -> list[Line]:

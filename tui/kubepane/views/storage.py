@@ -190,7 +190,7 @@ class StorageView(View):
             "pods_value": chain.pods[0].metadata.name if chain.pods else None,
             "node": chain.node,
             "broken": chain.broken,
-            "why": chain.finding.clause,
+            "why": chain.finding.clause if chain.finding.level is not Level.OK or chain.broken else "",
         }
 
     def columns(self, width: int, height: int) -> Sequence[Column]:
