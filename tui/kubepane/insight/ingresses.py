@@ -18,7 +18,6 @@ from kubepane.insight.finding import Evidence, Finding, Level, worst
 from kubepane.insight.unseen import names, unseen
 
 _HOSTS = 3
-_ADDRESS = 16
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):
@@ -315,11 +314,9 @@ def hosts(ingress: r.Ingress) -> str:
     return ",".join(shown) or "*"
 
 
-def address(ingress: r.Ingress, wide: bool = True) -> str:
-    """ADDRESS: IPs, else host names, sorted; cut to 16 characters unless wide."""
-    found = {a.ip or a.hostname for a in ingress.status.load_balancer.ingress or () if a.ip or a.hostname}
-    text = ",".join(sorted(found))
-    return text if wide or len(text) <= _ADDRESS else text[: _ADDRESS - 3] + "..."
+def address(ingress: r.Ingress) -> str:
+    """ADDRESS: IPs, else host names, sorted; the server never cuts it."""
+    return ",".join(sorted({a.ip or a.hostname for a in ingress.status.load_balancer.ingress or () if a.ip or a.hostname}))
 
 
 def ports(ingress: r.Ingress) -> str:

@@ -189,12 +189,18 @@ def _cure(name: str, wrong: list[volumes.Misfit]) -> str:
 
 def _told(stores: Stores, claim: r.Claim, else_: str, evidence: Evidence) -> Finding:
     """Where we could not look, what the controller wrote about the claim; nothing is concluded from what is not seen."""
-    event = _newest(stores, claim, ("ProvisioningFailed", "FailedBinding", "VolumeMismatch", "WaitForFirstConsumer", "ExternalProvisioning"))
+    event = _newest(
+        stores,
+        claim,
+        ("ProvisioningFailed", "FailedBinding", "VolumeMismatch", "WaitForFirstConsumer", "WaitForPodScheduled", "ExternalProvisioning"),
+    )
     if event is None:
         return Finding(Level.WAIT, else_, (evidence,))
     fact = Evidence(_ref(claim), f"event {event.reason}", event.message)
     if event.reason == "WaitForFirstConsumer":
         return Finding(Level.WAIT, "waits for its first pod: normal", (fact, evidence))
+    if event.reason == "WaitForPodScheduled":
+        return Finding(Level.WAIT, event.message.replace("waiting for pod", "waits for pod", 1), (fact, evidence))
     if event.reason == "ExternalProvisioning":
         return Finding(Level.BUSY, "waits for its provisioner", (fact, evidence))
     return Finding(Level.BAD, event.message, (fact, evidence))

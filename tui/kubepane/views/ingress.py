@@ -146,7 +146,7 @@ class IngressView(View):
             "level": route.finding.level.glyph,
             "class": ingress.spec.ingress_class_name or "<none>",
             "hosts": ingresses.hosts(ingress),
-            "address": ingresses.address(ingress, self.wide),
+            "address": ingresses.address(ingress),
             "ports": ingresses.ports(ingress),
             "age": age(meta.creation_timestamp, now),
             "age_value": (now - meta.creation_timestamp).total_seconds() if meta.creation_timestamp else None,
