@@ -41,6 +41,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
 def loaded(names: list[str]) -> set[str]:
     """What is in memory after a fresh interpreter has imported these modules."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, ROOTS.values()))}
@@ -52,7 +56,7 @@ def loaded(names: list[str]) -> set[str]:
 @pytest.mark.parametrize("room", ROOMS)
 def test_room_loads_nothing_from_above(room: str) -> None:
     left_out, forbidden = ROOMS[room]
-    names = [m for m in modules(room) if m not in left_out]
+    names = [module for module in modules(room) if module not in left_out]
     assert names, f"{room} has no module"
     assert not sorted(loaded(names) & set(forbidden))
 
@@ -74,42 +78,44 @@ def test_no_modules_import_each_other_in_a_ring() -> None:
         pytest.fail(" → ".join(ring.args[1]))
 
 
-@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_file_is_one_room_and_its_functions_fit_a_screen(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= 500, f"{lines} lines: is it one room?"
-    long = {f"{f.name}:{f.lineno}": n for f in functions(path) if f.end_lineno and (n := f.end_lineno - f.lineno + 1) > 50}
-    assert not long
+def test_files_are_one_room_and_functions_fit_a_screen() -> None:
+    sizes = {p: p.read_text(encoding="utf-8").count("\n") for p in python_files()}
+    assert len(sizes) > 50
+    assert not {name(p): lines for p, lines in sizes.items() if lines > 500}
+    lengths = {f"{name(p)}:{f.lineno} {f.name}": f.end_lineno - f.lineno + 1 for p in sizes for f in functions(p) if f.end_lineno}
+    assert not {where: lines for where, lines in lengths.items() if lines > 50}
 
 
-@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_file_says_what_it_is_for(path: Path) -> None:
-    assert path.stat().st_size == 0 or ast.get_docstring(tree(path))
+def test_files_say_what_they_are_for() -> None:
+    assert not [name(p) for p in python_files() if p.stat().st_size and not ast.get_docstring(tree(p))]
 
 
-@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_import_inside_a_function_gives_its_reason(path: Path) -> None:
+def test_imports_inside_functions_give_their_reason() -> None:
+    assert not {name(p): found for p in python_files() if (found := bare_imports(p))}
+
+
+def bare_imports(path: Path) -> list[int]:
+    """The lines of imports inside functions that have no comment, neither there nor above their block."""
     lines = path.read_text(encoding="utf-8").splitlines()
     imports = {n.lineno for f in functions(path) for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)}
-    bare = sorted(imports)
-    for number in list(bare):  # the reason stands in the line, or above a block of imports
+    bare = []
+    for number in sorted(imports):
         above = number - 1
         while above in imports:
             above -= 1
-        if any("#" in lines[i - 1] for i in range(above, number + 1)):
-            bare.remove(number)
-    assert not bare, f"lines {bare}"
+        if not any("#" in line for line in lines[above - 1 : number]):
+            bare.append(number)
+    return bare
 
 
 IMPURE = re.compile(r"^(open|input|print|time\.\w+|datetime\.(now|utcnow|today)|date\.today|random\.\w+|os\.\w+|socket\.\w+|subprocess\.\w+)$")
 
 
-@pytest.mark.parametrize("name", modules("kubepane.insight"))
-def test_insight_asks_no_clock_and_does_no_io(name: str) -> None:
-    place = ROOTS["kubepane"].joinpath(*name.split("."))
-    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    calls = [ast.unparse(n.func) for n in ast.walk(tree(path)) if isinstance(n, ast.Call)]
-    assert not [c for c in calls if IMPURE.match(c)]
+def test_insight_asks_no_clock_and_does_no_io() -> None:
+    rooms = [p for p in python_files() if p.parent == ROOT / "tui/kubepane/insight"]
+    assert len(rooms) > 5
+    calls = [(name(p), ast.unparse(n.func)) for p in rooms for n in ast.walk(tree(p)) if isinstance(n, ast.Call)]
+    assert not [call for call in calls if IMPURE.match(call[1])]
 
 
 # Written in parts, so that this file does not say them itself.
@@ -127,7 +133,7 @@ UNWANTED = re.compile("|".join([*(h.replace(".", r"\.") for h in HOSTS), *PLACES
 
 
 def test_no_file_names_a_package_registry_or_a_place_on_one_machine() -> None:
-    found = [f"{p.relative_to(ROOT)}: {m.group().decode()}" for p in tracked() if (m := UNWANTED.search(p.read_bytes()))]
+    found = [f"{name(p)}: {m.group().decode()}" for p in tracked() if (m := UNWANTED.search(p.read_bytes()))]
     assert not found
 
 
