@@ -9,11 +9,11 @@ from kubepane.cluster.stores import Stores
 from kubepane.insight.reach import allows_dns, directions, selects
 
 _DONE = ("Succeeded", "Failed")
-_SHARED_MAX = 5_000
+_SAME_MAX = 2_000
 
 
 class _State(NamedTuple):
-    """What is counted of one pod; equal ones share one tuple."""
+    """What is counted of one pod; pods with the same labels share one."""
 
     namespace: str
     policies: tuple[str, ...]  # uids of those that select it
@@ -27,11 +27,11 @@ class Coverage:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._pods: dict[str, tuple[str, _State]] = {}  # by uid: the version looked at, and what was found
-        self._shared: dict[_State, _State] = {}
         self._open: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._selected: dict[str, int] = {}
         self._no_dns: dict[str, int] = {}
+        self._same: dict[str, dict[int, tuple[object, _State]]] = {}  # by namespace and identity of the labels, which pods of a kind share
         self._touched: tuple[set[str], set[str]] = (set(), set())
 
     def open(self, namespace: str) -> int:
@@ -60,9 +60,11 @@ class Coverage:
         return touched
 
     def look(self, namespace: str) -> None:
-        """Counts the pods of a namespace anew: a policy of it has changed."""
+        """Counts those pods of a namespace anew that were counted before: a policy of it has changed."""
+        self._same.pop(namespace, None)
         for pod in self._stores.pods.by("namespace", namespace):
-            self._put(pod.metadata.uid, pod)
+            if pod.metadata.uid in self._pods:  # others are counted when they are told of
+                self._put(pod.metadata.uid, pod)
 
     def pod(self, uid: str) -> None:
         """Takes in what a pod is now, or that it is gone. A pod that has not changed costs nothing."""
@@ -80,18 +82,24 @@ class Coverage:
             self._count(new, 1)
 
     def _state(self, pod: r.Pod) -> _State:
+        same = self._same.setdefault(pod.metadata.namespace, {})
+        held = same.get(id(pod.metadata.labels))
+        if held is None:
+            if len(same) > _SAME_MAX:
+                same.clear()
+            held = same[id(pod.metadata.labels)] = pod.metadata.labels, self._select(pod)  # held, so that the identity stays theirs
+        return held[1]
+
+    def _select(self, pod: r.Pod) -> _State:
         namespace = pod.metadata.namespace
         found = [p for p in self._stores.networkpolicies.by("namespace", namespace) if selects(p, pod)]
         outward = [p for p in found if directions(p)[1]]
-        state = _State(
+        return _State(
             namespace,
             tuple(sorted(p.metadata.uid for p in found)),
             not any(directions(p)[0] for p in found),
             bool(outward) and not any(allows_dns(p) for p in outward),
         )
-        if len(self._shared) > _SHARED_MAX:
-            self._shared.clear()
-        return self._shared.setdefault(state, state)
 
     def _count(self, state: _State | None, step: int) -> None:
         if state is None:

@@ -138,7 +138,8 @@ def explain_policy(stores: Stores, policy: r.NetworkPolicy, coverage: Coverage |
     """
     if coverage is None:
         coverage = Coverage(stores)
-        coverage.look(policy.metadata.namespace)
+        for pod in stores.pods.by("namespace", policy.metadata.namespace):
+            coverage.pod(pod.metadata.uid)
     findings = [verdict(stores, policy, coverage)]
     findings += [f for f in (_nobody(stores, policy, p) for p in _inward_peers(policy)) if f]
     return sorted(findings, key=lambda f: f.level)

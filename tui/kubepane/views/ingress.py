@@ -13,6 +13,7 @@ from kubepane.insight.ages import age, next_change
 from kubepane.insight.finding import Level
 from kubepane.insight.ingresses import Route, Rule
 from kubepane.views import route_boxes
+from kubepane.views.certainty import Certainty
 from kubepane.views.levels import dot
 from kubepane.views.tally import Tally
 from kubepane.views.view import Record, View, World
@@ -33,25 +34,22 @@ class IngressView(View):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._tally = Tally()
+        self._tally = Tally(self._judge)
         self._rules: dict[str, dict[str, Rule]] = {}  # by the Ingress' uid, then by key
-        self._known: tuple[bool, ...] = ()
+        self._certainty = Certainty(self.stores, self.kinds)
 
     # ---- which rows --------------------------------------------------------------------------------------------------------
 
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
         touched = self._touched(kind, uids)
-        known = tuple(self.stores.of(each).freshness.known for each in self.kinds)
-        if known != self._known:
-            self._known = known
+        if self._certainty.turned():
             touched = {*self.stores.ingresses.uids(), *self._rules}
         keys: set[str] = set()
         for uid in touched:
             keys.update(self._rules.get(uid, ()))
             self._read(uid)
             keys.update(self._rules.get(uid, ()))
-        for key in keys:
-            self._judge(key)
+        self._tally.due(keys)
         return keys
 
     def _touched(self, kind: Kind, uids: set[str]) -> set[str]:
@@ -92,9 +90,9 @@ class IngressView(View):
             found[key] = rule
         self._rules[uid] = found
 
-    def _judge(self, key: str) -> None:
+    def _judge(self, key: str) -> Level | None:
         route = self._route(key)
-        self._tally.put(key, route.finding.level if route else None)
+        return route.finding.level if route else None
 
     def _find(self, key: str) -> tuple[r.Ingress, Rule] | None:
         uid = key.partition("/")[0]

@@ -17,6 +17,7 @@ from kubepane.insight.network import Openness, openness
 from kubepane.insight.rights import Grant
 from kubepane.insight.unseen import unseen
 from kubepane.views import policy_lines, policy_records
+from kubepane.views.certainty import Certainty
 from kubepane.views.levels import dot
 from kubepane.views.tally import Tally
 from kubepane.views.trail import Trail
@@ -51,12 +52,12 @@ class PoliciesView(View):
         super().__init__(world)
         self.coverage = Coverage(self.stores)
         self.injections = Injections(self.stores)
-        self._tallies = (Tally(), Tally(), Tally(), Tally())  # by section
+        self._tallies = tuple(Tally(self._judge) for _ in range(4))  # by section
         self._keys: dict[str, int] = {}  # injected keys by row
         self._counted: dict[str, tuple[str, str]] = {}  # version and namespace of each policy, as it was last counted
         self._granted = Trail(self._grants_of)
         self._held = Trail(self._source_of)
-        self._known: tuple[bool, ...] = ()
+        self._certainty = Certainty(self.stores, self.kinds)
 
     def own_kinds(self) -> tuple[Kind, ...]:
         return (k.NETWORKPOLICIES, k.ROLEBINDINGS, k.ROLES, k.SERVICEACCOUNTS, k.CONFIGMAPS, k.SECRETS)
@@ -65,12 +66,11 @@ class PoliciesView(View):
 
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
         keys = self._touched(kind, uids)
-        known = tuple(self.stores.of(each).freshness.known for each in self.kinds)
-        if known != self._known or (kind is k.NETWORKPOLICIES and len(uids) >= len(self.stores.networkpolicies)):
-            self._known = known  # what could not be concluded then may be concluded now; and a list asked for anew wants all rows
+        if self._certainty.turned() or (kind is k.NETWORKPOLICIES and len(uids) >= len(self.stores.networkpolicies)):
+            # what could not be concluded then may be concluded now; and a list asked for anew wants all rows
             keys |= self._all()
         for key in keys:
-            self._judge(key)
+            self._tallies[_section(key)].due((key,))
         return keys
 
     def _touched(self, kind: Kind, uids: set[str]) -> set[str]:
@@ -141,14 +141,12 @@ class PoliciesView(View):
         keys.update(_config_key(source) for source in self.injections.sources())
         return keys | self._granted.follow(self.stores.rolebindings.uids())
 
-    def _judge(self, key: str) -> None:
+    def _judge(self, key: str) -> Level | None:
         fact = self._fact(key)
-        section = _section(key)
-        self._tallies[section].put(key, self._finding(fact).level if fact is not None else None)
-        if section == 3:
-            self._keys.pop(key, None)
-            if isinstance(fact, Injection):
-                self._keys[key] = len(fact.keys)
+        self._keys.pop(key, None)
+        if isinstance(fact, Injection):
+            self._keys[key] = len(fact.keys)
+        return self._finding(fact).level if fact is not None else None
 
     def _fact(self, key: str) -> Fact | None:
         """What a row stands for; None where there is no such row now."""

@@ -15,6 +15,7 @@ from kubepane.insight.claims import Chain
 from kubepane.insight.finding import Level
 from kubepane.insight.nodes import status as node_status
 from kubepane.views import chain_boxes
+from kubepane.views.certainty import Certainty
 from kubepane.views.levels import TONE, dot
 from kubepane.views.tally import Tally
 from kubepane.views.trail import Trail
@@ -43,12 +44,12 @@ class StorageView(View):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._tally = Tally()
+        self._tally = Tally(self._judge)
         self._named = Trail(self._path)
         self._mounted = Trail(self._mounts)
         self._told = Trail(self._tells)
         self._nodes: dict[str, str] = {}  # STATUS by name: only its changes matter, not a heartbeat
-        self._known: tuple[bool, ...] = ()
+        self._certainty = Certainty(self.stores, self.kinds)
 
     # ---- which rows --------------------------------------------------------------------------------------------------------
 
@@ -66,18 +67,15 @@ class StorageView(View):
                 keys = set(self._tally.rows()) if self._turned() else set()
             case _:
                 keys = self._told.follow(uids)
-        known = tuple(self.stores.of(each).freshness.known for each in self.kinds)
-        if known != self._known:  # what could not be concluded then may be concluded now, or the other way round
-            self._known = known
-            keys |= {*self._tally.rows(), *self._paths(self._mounts_of_all())}
-        for key in keys:
-            self._judge(key)
+        if self._certainty.turned():  # what could not be concluded then may be concluded now, or the other way round
+            keys |= {*self._tally.rows(), *self._paths(self._mounted.all())}
+        self._tally.due(keys)
         return keys
 
-    def _judge(self, key: str) -> None:
+    def _judge(self, key: str) -> Level | None:
         chain = self._chain(key)
         there = chain is not None and (chain.claim is not None or (chain.broken == "claim" and bool(chain.pods)))
-        self._tally.put(key, chain.finding.level if chain is not None and there else None)
+        return chain.finding.level if chain is not None and there else None
 
     def _path(self, uid: str) -> Iterable[str]:
         claim = self.stores.claims.get(uid)
@@ -86,9 +84,6 @@ class StorageView(View):
     def _mounts(self, uid: str) -> Iterable[str]:
         pod = self.stores.pods.get(uid)
         return pod_claims(pod) if pod else ()
-
-    def _mounts_of_all(self) -> set[str]:
-        return {path for pod in self.stores.pods for path in pod_claims(pod)}
 
     def _tells(self, uid: str) -> Iterable[str]:
         event = self.stores.events.get(uid)

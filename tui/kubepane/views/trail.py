@@ -30,6 +30,6 @@ class Trail:
                 del self._last[uid]
         return found
 
-    def last(self, uid: str) -> tuple[str, ...]:
-        """The keys of an object, as of the last time."""
-        return self._last.get(uid, ())
+    def all(self) -> set[str]:
+        """All keys that were touched when their objects were last looked at."""
+        return {key for keys in self._last.values() for key in keys}
