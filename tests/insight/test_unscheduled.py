@@ -119,7 +119,7 @@ def test_each_reason_in_words(spec: dict[str, Any], clause: str) -> None:
     stores.nodes.replace([])
     for name in ("a", "b"):
         node(stores, name)
-        more = {"container": {"ports": [{"hostPort": 80}], "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}}}}
+        more: dict[str, Any] = {"container": {"ports": [{"hostPort": 80}], "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}}}}
         bound(stores, f"on-{name}", name, labels={"app": "web"}, **more)
     assert say(stores, pending(stores, **spec)).clause == clause
 

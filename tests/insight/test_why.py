@@ -384,7 +384,7 @@ def test_a_pod_that_failed_by_its_container() -> None:
     assert why(sick(container(ended(3, message="no rows")), phase="Failed")) == "exit 3: no rows"
 
 
-GONE = {"deletionTimestamp": "2026-06-01T11:56:00Z"}
+GONE: dict[str, Any] = {"deletionTimestamp": "2026-06-01T11:56:00Z"}
 
 
 def test_a_pod_that_does_not_go() -> None:

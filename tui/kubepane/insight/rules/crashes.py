@@ -44,7 +44,9 @@ def crash(case: Case, s: r.ContainerStatus, ended: r.Terminated | None, where: s
         where: the field that says so: `state` or `lastState`.
     """
     if ended is None:
-        yield Finding(Level.BAD, f"{case.lead(s)}crashes; how it ended is not known", tuple(_waiting(case, s)), f"read its previous logs: {s.name}")
+        reason = Evidence(case.ref, case.path(s, "state.waiting.reason"), s.state.waiting.reason if s.state.waiting else "none")
+        clause = f"{case.lead(s)}crashes; how it ended is not known"
+        yield Finding(Level.BAD, clause, (reason, *_waiting(case, s)), f"read the previous logs of {s.name}")
         return
     facts = (*_ending(case, s, ended, where), *_waiting(case, s))
     clause, cure = _why(case, s, ended)
