@@ -93,7 +93,7 @@ class ListCard(SheetScreen):
             if not self.needle:
                 self.dismiss([])
                 return
-            self.needle = ""
+            self._narrow("")
         elif key == "enter":
             if shown:
                 chosen = [item.value for item in self._items if item.value in self.marked]
@@ -102,12 +102,18 @@ class ListCard(SheetScreen):
         elif key == "space" and self._several and shown:
             self.marked ^= {shown[self._place(shown)].value}
         elif key in ("backspace", "ctrl+u"):
-            self.needle = self.needle[:-1] if key == "backspace" else ""
+            self._narrow(self.needle[:-1] if key == "backspace" else "")
         elif event.is_printable and event.character:
-            self.needle += event.character
+            self._narrow(self.needle + event.character)
         elif shown:
             self._move(key, shown)
         self._fill()
+
+    def _narrow(self, needle: str) -> None:
+        """Another text: the best of what holds it gets the cursor; without one it stays where it is."""
+        self.needle = needle
+        if needle and (shown := self.shown):
+            self._at = shown[0].value
 
     def _move(self, key: str, shown: Sequence[Item]) -> None:
         page, last = max(1, self.sheet.room - 1), len(shown) - 1

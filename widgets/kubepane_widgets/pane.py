@@ -55,6 +55,7 @@ class Pane(Painted, can_focus=True):
     class _About(Message):
         def __init__(self, pane: Pane, key: str) -> None:
             super().__init__()
+            self.set_sender(pane)  # whoever called us: a message must not end at its own caller
             self.pane = pane
             self.key = key
 

@@ -17,7 +17,7 @@ HISTORY = 50
 LONGEST = 500
 
 
-class Prompt(Painted, can_focus=True):
+class Prompt(Painted):
     """Hidden until `open`; then it has the focus, and every key.
 
     Enter closes it and keeps the text, Escape closes it and clears the text. The app may set `error` at any time, best in
@@ -32,6 +32,7 @@ class Prompt(Painted, can_focus=True):
     class _About(Message):
         def __init__(self, prompt: Prompt, text: str) -> None:
             super().__init__()
+            self.set_sender(prompt)
             self.prompt = prompt
             self.text = text
 
@@ -70,6 +71,7 @@ class Prompt(Painted, can_focus=True):
         """
         self.label, self.hint, self._error = label, hint, ""
         self.text, self._at, self._recalled = text[:LONGEST], len(text[:LONGEST]), -1
+        self.can_focus = True  # a hidden line must not be what a screen focuses first
         self.add_class("-open")
         self.focus()
         self.refresh()
@@ -77,6 +79,7 @@ class Prompt(Painted, can_focus=True):
     def close(self) -> None:
         """Hides the line; the app gives the focus to whom it belongs."""
         self.remove_class("-open")
+        self.can_focus = False
 
     @property
     def is_open(self) -> bool:
@@ -101,7 +104,7 @@ class Prompt(Painted, can_focus=True):
             return Strip.blank(cells)
         right: Line = [(self._error, "bad")] if self._error else list(self.hint)
         right = fit(right, min(width(right), cells // 2))
-        room = max(1, cells - cell_len(self.label) - 3 - width(right))
+        room = max(1, cells - cell_len(self.label) - 4 - width(right))
         return self.paint(fit(spread([(f" {self.label} ", "accent"), *self._window(room)], [*right, (" ", "fg")], cells), cells))
 
     def _window(self, room: int) -> Line:

@@ -54,6 +54,7 @@ class TextView(Painted, can_focus=True):
 
         def __init__(self, view: TextView) -> None:
             super().__init__()
+            self.set_sender(view)
             self.view = view
 
         @property
