@@ -60,8 +60,8 @@ class KubepaneApp(DiffApp[int]):
         variables = super().get_css_variables()
         return variables | tones(variables)
 
-    async def on_mount(self) -> None:
-        await self.push_screen(DashboardScreen(self.session))
+    def on_mount(self) -> None:
+        self.push_screen(DashboardScreen(self.session))
         self.call_after_refresh(self.session.start)  # the client library is imported after the first paint
 
     async def on_unmount(self) -> None:
@@ -98,6 +98,10 @@ def run(options: Options) -> int:
     """
     settings = config.load(options)
     app = KubepaneApp(Session(config.apply(settings, options)), settings.keys)
-    with Terminal(lambda code: app.call_later(app.exit, code, return_code=code)):
+
+    def leave(code: int) -> None:
+        app.call_later(app.exit, code, return_code=code)
+
+    with Terminal(leave):
         app.run(mouse=not options.low_bandwidth)
     return app.return_code or 0

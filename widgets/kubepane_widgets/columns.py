@@ -79,7 +79,7 @@ class Layout:
     """Widths of the columns that fit, and the lines they make.
 
     Columns get their content's width between `lo` and `hi`; those with a `drop` go where there is no room; spare cells go
-    round one by one to the columns that still want some.
+    first to columns of numbers (aligned to the right), then round one by one to the columns that still want some.
     """
 
     def __init__(self, columns: Sequence[Column], cells: int, rows: Iterable[Row] = ()) -> None:
@@ -107,6 +107,11 @@ class Layout:
         wants = {i: min(self.columns[i].hi, n) for i, n in self.wants.items()}
         sizes = {i: self.columns[i].lo for i in self.keep}
         spare = self.cells - sum(n + 1 for n in sizes.values()) + 1
+        for i in self.keep:  # numbers first: a number that is cut is another number
+            if self.columns[i].right and spare > 0:
+                more = min(spare, max(0, wants[i] - sizes[i]))
+                sizes[i] += more
+                spare -= more
         while spare > 0 and (hungry := [i for i in self.keep if sizes[i] < wants[i]]):
             for i in hungry[:spare]:
                 sizes[i] += 1

@@ -117,7 +117,12 @@ class DashboardScreen(PanesScreen):
 
     def _ask(self, card: ListCard, then: Callable[[str], object]) -> None:
         """Shows a card to choose one from; nothing happens when nothing was chosen."""
-        self.app.push_screen(card, lambda chosen: then(chosen[0]) if chosen else None)
+
+        def answered(chosen: list[str] | None) -> None:
+            if chosen:
+                then(chosen[0])
+
+        self.app.push_screen(card, answered)
 
     @on(Pane.Sorted)
     def _heading_clicked(self, event: Pane.Sorted) -> None:
