@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from kubepane.cluster import kinds as k, resources as r
+from kubepane.cluster.freshness import State
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.metrics import Usage
-from kubepane.insight import pods, quantities, why
-from kubepane.insight.ages import age, next_change
+from kubepane.insight import pods, why
+from kubepane.insight.ages import next_change
+from kubepane.insight.events import SHORT
 from kubepane.insight.finding import Level
-from kubepane.views.levels import TONE, dot
+from kubepane.insight.fleet import fleet
+from kubepane.views import pod_row
 from kubepane.views.view import Record, View, World
-from kubepane_widgets.columns import Cell, Column, Row, Wide
-from kubepane_widgets.lines import Line, gauge
+from kubepane_widgets.columns import Column, Row, Wide
+from kubepane_widgets.lines import Line, spread
 from kubepane_widgets.order import Rank
 
 SICK = frozenset((Level.BAD, Level.WAIT, Level.BUSY, Level.WARN))
-"""Levels with a reason to show; WARN cannot happen to a pod yet."""
+"""Levels with a reason to show."""
 
-_WIDE = (
-    Column("nominated_node", "NOMINATED NODE", 14, 20, drop=10),
-    Column("readiness_gates", "READINESS GATES", 6, 15, drop=9),
-)
-_BESIDE = (k.NODES, k.CLAIMS, k.VOLUMES, k.CONFIGMAPS, k.STORAGECLASSES)
-"""Kinds that decide whether an unhealthy pod can be helped: any change of them may change its reason."""
+_FEW = 500  # waiting pods that are looked at anew at every change of the nodes; of more, those on screen look for themselves
+_LOOK_AGAIN = 10.0  # seconds after which they do
 
 
 class PodsView(View):
@@ -36,13 +36,17 @@ class PodsView(View):
     name: ClassVar[str] = "pods"
     title: ClassVar[str] = "Pods"
     number: ClassVar[int] = 1
-    kinds: ClassVar[tuple[Kind, ...]] = (k.PODS, k.NODES, k.CLAIMS, k.VOLUMES, k.CONFIGMAPS, k.STORAGECLASSES, k.EVENTS)
+    kinds: ClassVar[tuple[Kind, ...]] = (
+        k.PODS, k.NODES, k.CLAIMS, k.VOLUMES, k.STORAGECLASSES, k.CONFIGMAPS, k.SECRETS, k.EVENTS,
+    )  # fmt: skip
     default_sort: ClassVar[str] = "worst first"
+    shows_namespace: ClassVar[bool] = True  # in a column of its own
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._levels: dict[str, Level] = {}  # of the pods that are not simply well
         self._count: Counter[Level] = Counter()
+        self._epoch = 0  # of the nodes' picture that the reasons of pending pods were told from
 
     # ---- which rows ----------------------------------------------------------------------------------------------------------
 
@@ -50,12 +54,46 @@ class PodsView(View):
         if kind is k.PODS:
             for uid in uids:
                 self._note(uid)
-            return uids
-        sick = [uid for uid, level in self._levels.items() if level in SICK]
-        if kind is k.EVENTS:
-            about = {e.involved_object.uid for uid in uids if (e := self.stores.events.get(uid)) is not None}
-            return about & self._levels.keys()
-        return sick if kind in _BESIDE else ()
+            return uids | self._waiting() if self._moved() and self._count[Level.WAIT] <= _FEW else uids
+        if not self._levels:
+            self._moved()
+            return ()
+        if not uids:  # how far this kind can be trusted has changed
+            return self._sick()
+        found: set[str] = set()
+        for uid in uids:
+            found |= self._concerned(kind, self.stores.of(kind).get(uid))
+        return found
+
+    def _concerned(self, kind: Kind, obj: r.Object | None) -> set[str]:
+        """The sick pods whose reason may lie in this object; of one that has gone only its kind is known."""
+        if kind is k.NODES and self._moved():
+            return self._sick()
+        match obj:
+            case r.Event():
+                return {obj.involved_object.uid} & self._sick()
+            case r.Node():
+                return self._known(self.stores.pods.by("node", obj.metadata.name))
+            case r.Claim():
+                return self._known(self.stores.pods.by("claim", f"{obj.metadata.namespace}/{obj.metadata.name}"))
+            case r.ConfigMap() | r.Secret():
+                return {uid for uid in self._sick() if self.namespace(uid) == obj.metadata.namespace}
+        return set() if kind is k.EVENTS else self._sick() if kind in (k.CONFIGMAPS, k.SECRETS) else self._waiting()
+
+    def _known(self, found: Iterable[r.Pod]) -> set[str]:
+        return {uid for pod in found if self._levels.get(uid := pod.metadata.uid) in SICK}
+
+    def _sick(self) -> set[str]:
+        return {uid for uid, level in self._levels.items() if level in SICK}
+
+    def _waiting(self) -> set[str]:
+        return {uid for uid, level in self._levels.items() if level is Level.WAIT}
+
+    def _moved(self) -> bool:
+        """Whether a pod may fit now that did not before, or the reverse. Asked at every change, so that the picture never lags far."""
+        epoch = fleet(self.stores).epoch
+        moved, self._epoch = epoch != self._epoch, epoch
+        return moved
 
     def _note(self, uid: str) -> None:
         """Keeps the count of the pods that are not well, so that nobody has to look through all of them."""
@@ -75,7 +113,7 @@ class PodsView(View):
         pod = self.stores.pods.get(key)
         if pod is None:
             return (Level.OFF, "", "")
-        return (self._levels.get(key, Level.OK), pod.metadata.namespace, pod.metadata.name)
+        return (pods.level(pod), pod.metadata.namespace, pod.metadata.name)
 
     def namespace(self, key: str) -> str:
         pod = self.stores.pods.get(key)
@@ -91,11 +129,10 @@ class PodsView(View):
             return ""
         m, state = pod.metadata, pod.status
         words = f"{m.namespace}\n{m.name}\n{pod.spec.node_name}\n{state.pod_ip}\n"
-        if key in self._levels:
-            words += f"{pods.status(pod).status}\n{why.clause(pod, self.stores)}"
-        else:
-            words += state.phase
-        return words.lower()
+        if (level := pods.level(pod)) is Level.OK:
+            return f"{words}{state.phase}".lower()
+        reason = why.clause(pod, self.stores, now) if level in SICK else ""
+        return f"{words}{pods.status(pod).status}\n{reason}".lower()
 
     def value(self, key: str, column: str, now: datetime) -> Any:
         """The columns that one sorts thousands of pods by, without making whole records."""
@@ -120,8 +157,13 @@ class PodsView(View):
         return super().value(key, column, now)
 
     def facts(self, now: datetime) -> list[str]:
-        names = ((Level.BAD, "failing"), (Level.WAIT, "waiting"), (Level.BUSY, "starting"))
+        names = ((Level.BAD, "failing"), (Level.WAIT, "waiting"), (Level.BUSY, "not ready"))
         return [f"{self._count[level]:,} {name}" for level, name in names if self._count[level] > 0]
+
+    def aside(self, now: datetime) -> Line:
+        words = {State.ABSENT: "no metrics API", State.FORBIDDEN: "usage refused", State.FAILED: "usage failed"}
+        said = words.get(self.world.metrics.freshness.state)
+        return [(f" · {said}", "muted")] if said else []
 
     # ---- what they say -------------------------------------------------------------------------------------------------------
 
@@ -132,55 +174,13 @@ class PodsView(View):
         pod = self.stores.pods.get(key)
         if pod is None:
             return {"uid": "", "namespace": "", "name": ""}
-        m, state, used, may = pod.metadata, pods.status(pod), self._used(pod), pods.bounds(pod)
-        return {
-            "uid": m.uid,
-            "namespace": m.namespace,
-            "name": m.name,
-            "level": pods.level(pod).glyph,
-            "ready": state.ready_text,
-            "status": state.status,
-            "restarts": state.restarts_text(now),
-            "restarts_value": state.restarts,
-            "age": age(m.creation_timestamp, now),
-            "age_value": (now - m.creation_timestamp).total_seconds() if m.creation_timestamp else None,
-            "cpu": quantities.cpu_text(used.cpu) if used else "",
-            "cpu_value": used.cpu if used else None,
-            "cpu_request_value": may.cpu_request,
-            "cpu_limit_value": may.cpu_limit,
-            "memory": quantities.memory_text(used.memory) if used else "",
-            "memory_value": used.memory if used else None,
-            "memory_request_value": may.memory_request,
-            "memory_limit_value": may.memory_limit,
-            "ip": pods.ip(pod),
-            "node": pod.spec.node_name or pods.NONE,
-            "nominated_node": pod.status.nominated_node_name or pods.NONE,
-            "readiness_gates": pods.readiness_gates(pod),
-            "why": why.clause(pod, self.stores) if m.uid in self._levels or pods.level(pod) in SICK else "",
-            "labels": m.labels or {},
-        }
+        return pod_row.record(pod, self._used(pod), self._reason(pod, now), now)
+
+    def _reason(self, pod: r.Pod, now: datetime) -> str:
+        return why.clause(pod, self.stores, now) if pods.level(pod) in SICK else ""
 
     def columns(self, width: int, height: int) -> Sequence[Column]:
-        roomy = width >= 100
-        return [
-            Column("level", "", 1, 1, fixed=True),
-            *self._lead(roomy),
-            Column("name", "NAME", 20 if width < 84 else 22 if not roomy else 26, 34, elide="mid", fixed=True),
-            Column("ready", "READY", 5, 5, right=True),
-            Column("status", "STATUS", 9 if width < 96 else 16, 17),
-            Column("restarts", "RESTARTS" if width > 140 else "RST", 3, 16 if self.wide else 8, right=True, drop=2),
-            Column("age", "AGE", 4, 5, right=True),
-            Column("cpu", "CPU", 5, 5, right=True),
-            Column("cpu_bar", "of limit", 8, 9, drop=5),
-            Column("memory", "MEM", 6, 6, right=True, drop=1),
-            Column("memory_bar", "of limit", 8, 9, drop=7),
-            Column("ip", "IP", 11, 15, drop=8),
-            Column("node", "NODE", 11 if not roomy else 12, 18, drop=6, elide="mid"),
-            *(_WIDE if self.wide else ()),
-        ]
-
-    def _lead(self, roomy: bool) -> list[Column]:
-        return [Column("namespace", "NAMESPACE", 11 if roomy else 9, 14, drop=3)]
+        return pod_row.columns(width, wide=self.wide, namespaces=self.shows_namespace)
 
     def fields(self) -> tuple[str, ...]:
         return tuple(name for name in super().fields() if not name.endswith("_bar"))
@@ -190,48 +190,30 @@ class PodsView(View):
         columns = self.columns(width, height)
         if pod is None:
             return Row([""] * len(columns), selectable=False)
-        level, state = pods.level(pod), pods.status(pod)
-        reason = why.clause(pod, self.stores) if level in SICK else ""
-        cells = self._cells(pod, level, state, now)
-        if reason and width >= 96:
-            cells["cpu"] = Wide([(reason, "fg")], "node" if pod.spec.node_name else "")
-        elif reason:
-            cells["status"] = Wide([(state.status, TONE[level]), (f" {reason}", "fg")])
-        due = min(next_change(pod.metadata.creation_timestamp, now), next_change(state.last_restart, now) if self.wide else float("inf"))
-        return Row([cells[c.key] for c in columns], f"{state.status}: {reason}" if reason else "", now.timestamp() + due)
+        state, reason = pods.status(pod), self._reason(pod, now)
+        cells = pod_row.cells(pod, state, self._used(pod), reason, now, width=width, wide=self.wide)
+        return Row([cells[c.key] for c in columns], f"{state.status}: {reason}" if reason else "", now.timestamp() + self._due(pod, state, now))
 
-    def _cells(self, pod: r.Pod, level: Level, state: pods.PodStatusText, now: datetime) -> dict[str, Cell]:
-        m, used, may = pod.metadata, self._used(pod), pods.bounds(pod)
-        quiet = "muted" if level is Level.DONE else "fg"
-        sick = level in SICK
-        restarts = state.restarts_text(now) if self.wide else str(state.restarts)
-        blank: Line = [("", "fg")]
-        return {
-            "level": dot(level),
-            "namespace": (m.namespace, "muted"),
-            "name": (m.name, quiet),
-            "ready": (state.ready_text, TONE[level] if sick else "soft"),
-            "status": (state.status, TONE[level] if sick else "muted" if level is Level.DONE else "soft"),
-            "restarts": (restarts, "soft" if state.restarts else "muted"),
-            "age": (age(m.creation_timestamp, now), "muted"),
-            "cpu": (quantities.cpu_text(used.cpu) if used else "", quiet),
-            "cpu_bar": gauge(used.cpu, may.cpu_request, may.cpu_limit, 8) if used else blank,
-            "memory": (quantities.memory_text(used.memory) if used else "", quiet),
-            "memory_bar": gauge(used.memory, may.memory_request, may.memory_limit, 8) if used else blank,
-            "ip": (pod.status.pod_ip, "muted"),
-            "node": (pod.spec.node_name, "muted"),
-            "nominated_node": (pod.status.nominated_node_name or pods.NONE, "muted"),
-            "readiness_gates": (pods.readiness_gates(pod), "muted"),
-        }
+    def _due(self, pod: r.Pod, state: pods.PodStatusText, now: datetime) -> float:
+        """Seconds until the row may read differently by itself."""
+        due = min(next_change(pod.metadata.creation_timestamp, now), next_change(state.last_restart, now) if self.wide else math.inf)
+        if (end := pod.metadata.deletion_timestamp) is not None:  # from then on the reason tells since when
+            due = min(due, next_change(end, now) if end <= now else (end - now).total_seconds())
+        return min(due, _LOOK_AGAIN) if self._levels.get(pod.metadata.uid) is Level.WAIT else due
 
     def none(self) -> list[Line]:
         return [[("No pods", "fg")]]
 
 
 class GroupedPodsView(PodsView):
-    """The pods of one workload, by the ReplicaSet (or other owner) that made them, the newest first."""
+    """The pods of one workload under a heading for each ReplicaSet (or other owner) that made them, the newest revision first.
 
+    A heading is a row of its own that cannot be selected, with the key `uid/group`.
+    """
+
+    kinds: ClassVar[tuple[Kind, ...]] = (*PodsView.kinds, k.REPLICASETS, k.JOBS)
     default_sort: ClassVar[str] = "by ReplicaSet"
+    shows_namespace: ClassVar[bool] = False
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -241,28 +223,107 @@ class GroupedPodsView(PodsView):
     def choose(self, uid: str) -> None:
         """Shows the pods of the workload with this uid; none for ""."""
         self._workload = uid
-        sets = sorted(self.stores.replicasets.by("owner", uid), key=lambda rs: -_born(rs)) if uid else []
-        self._owners = {uid: 0} | {rs.metadata.uid: i + 1 for i, rs in enumerate(sets)}
+        self._owners = {owner: i for i, owner in enumerate(self._makers())}
+
+    def _makers(self) -> list[str]:
+        """What may own the workload's pods: its ReplicaSets or Jobs, the newest first, and itself."""
+        if not self._workload:
+            return []
+        found = [*self.stores.replicasets.by("owner", self._workload), *self.stores.jobs.by("owner", self._workload)]
+        return [*(o.metadata.uid for o in sorted(found, key=_newness, reverse=True)), self._workload]
+
+    # ---- which rows ----------------------------------------------------------------------------------------------------------
 
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
-        if kind is k.PODS and self._workload:
+        if kind in (k.REPLICASETS, k.JOBS):
+            before = self._owners
             self.choose(self._workload)
-        return super().affected(kind, uids)
+            moved = () if before == self._owners else [p.metadata.uid for uid in before | self._owners for p in self.stores.pods.by("owner", uid)]
+            return {*moved, *self._headings(before), *self._headings(self._owners)}
+        found = super().affected(kind, uids)
+        return {*found, *self._headings(self._owners)} if kind is k.PODS else found
+
+    @staticmethod
+    def _headings(owners: Iterable[str]) -> list[str]:
+        return [f"{uid}{_GROUP}" for uid in owners]
+
+    def _place(self, key: str) -> int | None:
+        """The place of a row's group, None for a row of another workload."""
+        if key.endswith(_GROUP):
+            uid = key.removesuffix(_GROUP)
+            return self._owners.get(uid) if self.stores.pods.count("owner", uid) else None
+        pod = self.stores.pods.get(key)
+        owners = (pod.metadata.owner_references or ()) if pod else ()
+        return min((self._owners[o.uid] for o in owners if o.uid in self._owners), default=None)
 
     def exists(self, key: str) -> bool:
-        pod = self.stores.pods.get(key)
-        return pod is not None and any(o.uid in self._owners for o in pod.metadata.owner_references or ()) and bool(self._workload)
+        return self._place(key) is not None
 
     def rank(self, key: str) -> Rank:
-        pod = self.stores.pods.get(key)
-        if pod is None:
-            return (0, Level.OFF, "", "")
-        place = min((self._owners[o.uid] for o in pod.metadata.owner_references or () if o.uid in self._owners), default=0)
-        return (place, *super().rank(key))
+        place = self._place(key) or 0
+        return (place, 0) if self.beside(key) else (place, 1, *super().rank(key))
 
-    def _lead(self, roomy: bool) -> list[Column]:
-        return []
+    def beside(self, key: str) -> bool:
+        return key.endswith(_GROUP)
+
+    def namespace(self, key: str) -> str:
+        maker = self._maker(key)
+        return maker[1].metadata.namespace if maker else super().namespace(key)
+
+    def object(self, key: str) -> tuple[Kind, r.Object] | None:
+        return self._maker(key) if self.beside(key) else super().object(key)
+
+    def facts(self, now: datetime) -> list[str]:
+        return []  # what is counted are all pods
+
+    # ---- what they say -------------------------------------------------------------------------------------------------------
+
+    def _maker(self, key: str) -> tuple[Kind, r.Object] | None:
+        """The owner that a heading names."""
+        uid = key.removesuffix(_GROUP)
+        kinds = (k.REPLICASETS, k.STATEFULSETS, k.DAEMONSETS, k.JOBS) if self.beside(key) else ()
+        return next(((kind, found) for kind in kinds if (found := self.stores.of(kind).get(uid)) is not None), None)
+
+    def record(self, key: str, now: datetime) -> Record:
+        maker = self._maker(key)
+        if not self.beside(key) or maker is None:
+            return super().record(key, now)
+        m = maker[1].metadata
+        ready, total = self._ready(m.uid)
+        return {"uid": m.uid, "namespace": m.namespace, "name": m.name, "ready": f"{ready}/{total}", "labels": m.labels or {}}
+
+    def text(self, key: str, now: datetime) -> str:
+        return self.record(key, now).get("name", "").lower() if self.beside(key) else super().text(key, now)
+
+    def _ready(self, owner: str) -> tuple[int, int]:
+        found = list(self.stores.pods.by("owner", owner))
+        return sum(pods.level(p) is Level.OK for p in found), len(found)
+
+    def row(self, key: str, now: datetime, width: int, height: int) -> Row:
+        if not self.beside(key):
+            return super().row(key, now, width, height)
+        left = self._heading(key)
+        ready, total = self._ready(key.removesuffix(_GROUP))
+        line = spread(left, [(f" {ready}/{total} ready", "muted")], width, "─")
+        return Row([Wide(line), *[""] * (len(self.columns(width, height)) - 1)], selectable=False)
+
+    def _heading(self, key: str) -> Line:
+        """`new rs/web-7c9f · revision 4`; new and old only where there are both."""
+        maker = self._maker(key)
+        if maker is None:
+            return [("pods ", "soft")]
+        kind, owner = maker
+        places = [self._place(heading) for heading in self._headings(self._owners)]
+        both = sum(place is not None for place in places) > 1
+        age_of = ("new " if self._place(key) == 0 else "old ") if both and kind is k.REPLICASETS else ""
+        revision = (owner.metadata.annotations or r.NO_ANNOTATIONS).revision
+        return [(f"{age_of}{SHORT[kind.kind]}/{owner.metadata.name}{f' · revision {revision}' if revision else ''} ", "soft")]
 
 
-def _born(obj: r.Object) -> float:
-    return obj.metadata.creation_timestamp.timestamp() if obj.metadata.creation_timestamp else 0.0
+_GROUP = "/group"
+
+
+def _newness(owner: r.Object) -> tuple[int, float]:
+    revision = (owner.metadata.annotations or r.NO_ANNOTATIONS).revision
+    born = owner.metadata.creation_timestamp
+    return (int(revision) if revision.isdecimal() else 0, born.timestamp() if born else 0.0)
