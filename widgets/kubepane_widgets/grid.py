@@ -14,7 +14,7 @@ from textual.strip import Strip
 _GAP = 3  # unchanged cells that are as cheap to send again as to step over
 _CODES = 4096  # styles remembered
 # characters that are one cell wide without a doubt: all that panes are made of
-_NARROW = re.compile("[ -~¡-¬®-˿Ͱ-҂‐-‧‰-⁞←-↙─-◼◿✓✗✘⠀-⣿①-⓿]*").fullmatch
+_NARROW = re.compile("[ -~¡-¬®-˿Ͱ-҂‐-‧‰-⁞←-↙↻−≤≥⏎␀-␡─-◼◿✓✕✗✘⟨⟩⠀-⣿①-⓿]*").fullmatch
 _ENDS = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
 
 Piece = tuple[int, int, Strip]  # line, first cell, what is there
