@@ -80,13 +80,18 @@ def endpoints(slices: Iterable[r.EndpointSlice], port: r.ServicePort | None) -> 
             seen = _endpoint(endpoint, has, number)
             key = seen.uid or seen.address
             old = found.get(key)
-            if old is None or (seen.condition, seen.address) < (old.condition, old.address):
+            if old is None or _order(seen) < _order(old):
                 found[key] = seen
     ordered = tuple(sorted(found.values(), key=lambda e: (e.condition is not Condition.READY, e.name, e.address)))
     counts = [0, 0, 0, 0]
     for e in ordered:
         counts[e.condition] += 1
     return Endpoints(ordered, counts[Condition.READY], counts[Condition.TERMINATING], counts[Condition.NOT_READY], counts[Condition.NO_PORT])
+
+
+def _order(e: Endpoint) -> tuple[Condition, str, bool, int]:
+    """Which of several entries for one endpoint counts: the best, whatever the order of the slices."""
+    return e.condition, e.address, not e.port, e.port
 
 
 def port_of(service: r.Service, wanted: r.BackendPort) -> r.ServicePort | None:

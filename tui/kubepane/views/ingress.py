@@ -170,9 +170,9 @@ class IngressView(View):
         roomy = width > 110
         return [
             Column("level", "", 1, 1, fixed=True),
-            *([Column("namespace", "NAMESPACE", 9, 14, drop=7)] if width > 90 else []),
+            *([Column("namespace", "NAMESPACE", 9, 14, drop=7)] if width > 100 else []),
             *([Column("name", "NAME", 8, 24, drop=8)] if self.wide else []),
-            Column("rule", "HOST/PATH", 12, 40 if roomy else 20, fixed=width <= 90),
+            Column("rule", "HOST/PATH", 12, 40 if roomy else 20, fixed=width <= 100),
             Column("backend", "  SERVICE:PORT", 14, 32 if roomy else 20),
             Column("endpoints", "  ENDPOINTS", 12, 18 if roomy else 14),
             Column("affinity", "AFFINITY", 12, 13),
@@ -190,7 +190,7 @@ class IngressView(View):
         cells = _cells(ingress, rule, route, now)
         born = ingress.metadata.creation_timestamp
         expires = now.timestamp() + next_change(born, now) if self.wide else float("inf")
-        note = f"{rule.text}: {route.finding.clause}" if route.finding.level is not Level.OK else ""
+        note = f"{ingress.metadata.namespace}/{ingress.metadata.name} {rule.text}: {route.finding.clause}"
         return Row([cells[column.key] for column in columns], note, expires)
 
     def tail(self, now: datetime, width: int, height: int, cursor: str | None) -> list[Line]:

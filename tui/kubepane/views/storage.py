@@ -192,10 +192,10 @@ class StorageView(View):
         wide = width > 90
         return [
             Column("level", "", 1, 1, fixed=True),
-            *([Column("namespace", "NAMESPACE", 9, 14, drop=8)] if wide else []),
-            Column("pods", "POD", 9, 16 if wide else 13, fixed=not wide),
+            *([Column("namespace", "NAMESPACE", 9, 14, drop=8)] if width > 120 else []),
+            Column("pods", "POD", 9, 16 if wide else 13, fixed=width <= 120),
             Column("name", "  CLAIM", 16, 30 if wide else 22),
-            Column("size", "SIZE", 4, 6, right=True),
+            Column("size", "SIZE", 4, 6, right=True, drop=1),
             Column("access_modes", "MODE", 4, 7, drop=5),
             Column("storageclass", "   CLASS", 9, 17, drop=0 if wide else 3),
             Column("volume", "  VOLUME", 10, 42 if width > 150 else 16),
@@ -213,7 +213,7 @@ class StorageView(View):
         finding, claim = chain.finding, chain.claim
         born = claim.metadata.creation_timestamp if claim else None
         expires = now.timestamp() + next_change(born, now) if self.wide else float("inf")
-        note = f"{chain.name}: {finding.clause}" if finding.level is not Level.OK or chain.broken else ""
+        note = f"{chain.namespace}/{chain.name}: {finding.clause}"
         return Row([cells[column.key] for column in columns], note, expires)
 
     def tail(self, now: datetime, width: int, height: int, cursor: str | None) -> list[Line]:
