@@ -7,11 +7,14 @@ from datetime import datetime
 from kubepane.cluster import resources as r
 from kubepane.cluster.resources import Object
 from kubepane.cluster.stores import Stores
+from kubepane.insight import nodes
 from kubepane.insight.claims import explain_claim
 from kubepane.insight.finding import Finding
+from kubepane.insight.hpa import explain_autoscaler
 from kubepane.insight.ingresses import explain_ingress
 from kubepane.insight.network import explain_policy
 from kubepane.insight.why import explain_pod
+from kubepane.insight.workloads import explain_workload
 
 
 def explain(obj: Object, stores: Stores, now: datetime) -> list[Finding]:
@@ -25,4 +28,10 @@ def explain(obj: Object, stores: Stores, now: datetime) -> list[Finding]:
             return explain_ingress(stores, obj)
         case r.NetworkPolicy():
             return explain_policy(stores, obj)
+        case r.Deployment() | r.StatefulSet() | r.DaemonSet() | r.Job() | r.CronJob():
+            return explain_workload(obj, stores, now)
+        case r.Autoscaler():
+            return explain_autoscaler(obj, stores)
+        case r.Node():
+            return nodes.findings(obj)
     return []

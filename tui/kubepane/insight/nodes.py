@@ -1,7 +1,7 @@
 """Nodes: status as kubectl prints it, roles, taints, pressure, and what their pods request of what they can allocate.
 
-Sources: printNode and findNodeRoles of pkg/printers/internalversion/printers.go, PodRequests of component-helpers/resource
-(what kubectl describe node sums up), printAllResourceUsages of kubectl pkg/metricsutil (kubectl top).
+Sources: printNode and findNodeRoles of pkg/printers/internalversion/printers.go, printAllResourceUsages of kubectl
+pkg/metricsutil (kubectl top).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 
 from kubepane.cluster import resources as r
 from kubepane.cluster.store import Store
-from kubepane.insight import quantities
+from kubepane.insight import demand, quantities
 from kubepane.insight.finding import Evidence, Finding, Level
 from kubepane.insight.rollout_status import condition
 
@@ -109,37 +109,9 @@ def share(used: float, of: float) -> int | None:
 
 
 def requests(pod: r.Pod) -> tuple[int, int]:
-    """What a pod requests: (thousandths of a core, bytes).
-
-    Containers and sidecars together, or the largest step of the init containers where that is more; what the pod as a whole
-    requests stands instead of that; its overhead is added.
-    """
-    spec = pod.spec
-    cpu = memory = 0
-    for container in spec.containers or ():
-        if (wanted := container.resources.requests) is not None:
-            cpu += quantities.millicores(wanted.get("cpu", "0"))
-            memory += quantities.size(wanted.get("memory", "0"))
-    if spec.init_containers:
-        cpu, memory = _with_init(spec.init_containers, cpu, memory)
-    if spec.resources is not None and (wanted := spec.resources.requests):
-        cpu = quantities.millicores(wanted["cpu"]) if "cpu" in wanted else cpu
-        memory = quantities.size(wanted["memory"]) if "memory" in wanted else memory
-    if spec.overhead:
-        cpu += quantities.millicores(spec.overhead.get("cpu", "0"))
-        memory += quantities.size(spec.overhead.get("memory", "0"))
-    return cpu, memory
-
-
-def _with_init(containers: tuple[r.Container, ...], cpu: int, memory: int) -> tuple[int, int]:
-    sidecars_cpu = sidecars_memory = most_cpu = most_memory = 0
-    for container in containers:
-        wanted = container.resources.requests or {}
-        own_cpu, own_memory = quantities.millicores(wanted.get("cpu", "0")), quantities.size(wanted.get("memory", "0"))
-        most_cpu, most_memory = max(most_cpu, sidecars_cpu + own_cpu), max(most_memory, sidecars_memory + own_memory)
-        if container.restart_policy == "Always":
-            sidecars_cpu, sidecars_memory = sidecars_cpu + own_cpu, sidecars_memory + own_memory
-    return max(most_cpu, cpu + sidecars_cpu), max(most_memory, memory + sidecars_memory)
+    """What a pod requests, as the scheduler counts it: (thousandths of a core, bytes)."""
+    asked = demand.asked(pod)
+    return asked.get("cpu", 0), asked.get("memory", 0)
 
 
 class Requested:

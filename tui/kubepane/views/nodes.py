@@ -93,6 +93,8 @@ class NodesView(View):
         """The taints of a node on as few lines as the pane's width allows."""
         room, lines = self._size[0] - len(LEAD), [""]
         for text in map(clean, nodes.taints(node)):
+            if len(text) > room:
+                text = text.replace(nodes.ROLE, "…/")
             if lines[-1] and len(lines[-1]) + 2 + len(text) > room:
                 lines.append("")
             lines[-1] += (", " if lines[-1] else "") + text
