@@ -40,7 +40,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Wide:
-    """A cell that runs over the following columns, up to but not into the column with the key `until`."""
+    """A cell that runs over the following columns, up to but not into the column with the key `until`; without one to the line's end."""
 
     spans: Line
     until: str = ""
@@ -134,7 +134,7 @@ class Layout:
         return out
 
     def line(self, row: Row) -> Line:
-        """One row as a line of exactly as many cells as its columns take."""
+        """One row as a line of as many cells as its columns take, or with a `Wide` at its end as many as there are."""
         cells = list(row.cells)
         for i in [i for i, c in enumerate(cells) if isinstance(c, Wide) and i not in self.keep]:  # its column went: start at the next
             cells[next((j for j in self.keep if j > i), self.keep[-1])] = cells[i]
@@ -148,7 +148,10 @@ class Layout:
             if isinstance(cell, Wide):
                 until = cell.until
                 end = next((j for j in range(k + 1, len(self.keep)) if self.columns[self.keep[j]].key == until), len(self.keep))
-                out += fit(cell.spans, sum(self.sizes[j] + 1 for j in self.keep[k:end]) - 1)
+                room = sum(self.sizes[j] + 1 for j in self.keep[k:end]) - 1
+                if end == len(self.keep):  # nothing stands behind it: it may have what the columns left over
+                    room = max(room, self.cells - width(out))
+                out += fit(cell.spans, room)
                 k = end
                 continue
             out += self._cell(cell, column, self.sizes[i])
