@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -95,9 +96,13 @@ def _round(number: float) -> str:
 
 
 def _kilo(number: float) -> str:
-    """Kilobytes with so few digits that a quiet line stays still."""
+    """Kilobytes in so few steps that a quiet line stays still: 0, <1, 1, 2, 5, 10, 20, 50, …"""
     kilo = number / 1000
-    return f"{kilo:,.0f}" if kilo >= 10 else f"{kilo:.1f}" if kilo >= 1 else "<1" if kilo > 0 else "0"
+    if kilo < 1:
+        return "<1" if kilo > 0 else "0"
+    scale = 10.0 ** math.floor(math.log10(kilo))
+    step = max(n for n in (1, 2, 5) if n * scale <= kilo)
+    return f"{step * scale:,.0f}"
 
 
 def _step(milliseconds: float) -> str:

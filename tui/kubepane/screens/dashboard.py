@@ -12,6 +12,7 @@ from kubepane.actions import DASHBOARD
 from kubepane.cluster import kinds as k
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.resources import Object
+from kubepane.cluster.session import Session
 from kubepane.insight import relations
 from kubepane.screens import keys
 from kubepane.screens.help import help_card, journal_card
@@ -34,6 +35,10 @@ class DashboardScreen(PanesScreen):
     """The panes with their keys. Every `action_` here is a row of the action table."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings(DASHBOARD)
+
+    def __init__(self, session: Session, layout: str = "overview") -> None:
+        super().__init__(session, layout)
+        self._workload = ""  # the uid of what the following panes follow
 
     # ---- panes ---------------------------------------------------------------------------------------------------------------
 
@@ -220,24 +225,28 @@ class DashboardScreen(PanesScreen):
     @on(Pane.Moved)
     def _moved(self, event: Pane.Moved) -> None:
         if event.pane is self.pane() and self.current in ("workloads", "hpa", "pods"):
+            self._workload = self._workload_under_cursor() or self._workload
             self.follow()
 
     def follow(self) -> None:
-        """Points the rollout lane and the panes beside it at the workload under the cursor, or at the worst one that is rolling."""
-        workload = self._workload()
-        for name, table in self.tables.items():
+        """Points the rollout lane and the panes beside it at the workload that was last under the cursor, or at the worst that rolls."""
+        workload, tables = self._workload, [(name, self.table(name)) for name in self._places[self.layout_name]]
+        for _, table in tables:
+            if isinstance(table.view, RolloutView):
+                table.view.choose(workload)
+                table.rebuild()
+                workload = table.view.shown or workload
+        for name, table in tables:
             view = table.view
-            if name in self._places[self.layout_name]:
-                if isinstance(view, RolloutView):
-                    view.choose(workload)
-                elif isinstance(view, GroupedPodsView) and workload:
-                    view.choose(workload)
-                    table.rebuild()
-                elif isinstance(view, EventsView) and name == "its-events" and workload:
-                    view.follow(relations.family(self.session.stores, workload))
-                    table.rebuild()
+            if isinstance(view, GroupedPodsView) and view.workload != workload:
+                view.choose(workload)
+                table.rebuild()
+            elif isinstance(view, EventsView) and name == "its-events":
+                view.follow(relations.family(self.session.stores, workload) if workload else None)
+                table.rebuild()
+        self.pacer.changed()
 
-    def _workload(self) -> str:
+    def _workload_under_cursor(self) -> str:
         """The uid of the workload that the cursor means: itself, a pod's topmost owner, an HPA's target."""
         chosen = self.selected()
         if chosen is None:

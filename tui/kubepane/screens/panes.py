@@ -117,10 +117,11 @@ class PanesScreen(PromptScreen[None]):
         if not grid.children:
             await grid.mount(*(Pane(self.table(name), classes=name, id=f"{layout}-{name}") for name in self._places[layout]))
         self.layout_name = layout
+        self.current = pane if pane in self._places[layout] else self._places[layout][0]
         self.query_one("#layouts", ContentSwitcher).current = layout
         self.session.want(self._kinds())
         self.follow()
-        self._focus(pane if pane in self._places[layout] else self._places[layout][0])
+        self._focus(self.current)
         self.pacer.changed()
 
     def _focus(self, name: str) -> None:

@@ -62,6 +62,11 @@ class RolloutView(View):
         self._chosen = uid
         return self._tell() if self._current() != self._shown else ()
 
+    @property
+    def shown(self) -> str:
+        """The uid of the workload whose rollout is told, "" for none."""
+        return self._current()
+
     # ---- which rows --------------------------------------------------------------------------------------------------------
 
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
