@@ -11,7 +11,9 @@ from kubepane.insight.backends import Condition, endpoints, port_of
 HTTP = r.ServicePort(name="http", port=80)
 
 
-def part(*found: dict[str, Any], ports: Any = ({"name": "http", "port": 8080, "protocol": "TCP"},), name: str = "web-1", family: str = "IPv4") -> r.EndpointSlice:
+def part(
+    *found: dict[str, Any], ports: Any = ({"name": "http", "port": 8080, "protocol": "TCP"},), name: str = "web-1", family: str = "IPv4"
+) -> r.EndpointSlice:
     labels = {"kubernetes.io/service-name": "web"}
     obj: r.EndpointSlice = make(k.ENDPOINTSLICES, name, labels=labels, addressType=family, endpoints=list(found), ports=ports)
     return obj
@@ -97,7 +99,9 @@ CONDITION = st.sampled_from([None, True, False])
 ENDPOINT = st.builds(
     lambda n, ready, terminating: one(f"p{n}", f"10.0.0.{n}", ready=ready, terminating=terminating), st.integers(1, 6), CONDITION, CONDITION
 )
-PORTS = st.sampled_from([None, [], [{"name": "http", "port": 1}], [{"name": "x", "port": 2}], [{"name": "x", "port": 2}, {"name": "http", "port": 3}]])
+PORTS = st.sampled_from(
+    [None, [], [{"name": "http", "port": 1}], [{"name": "x", "port": 2}], [{"name": "x", "port": 2}, {"name": "http", "port": 3}]]
+)
 SLICES = st.lists(st.tuples(st.lists(ENDPOINT, max_size=5), PORTS), max_size=4)
 
 

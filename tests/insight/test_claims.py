@@ -21,7 +21,7 @@ def claim(stores: Stores, phase: str = "Pending", *, annotations: dict[str, str]
     status: dict[str, Any] = {"phase": phase}
     if phase == "Bound":
         status |= {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}
-    more = {"annotations": annotations} if annotations else {}
+    more: dict[str, Any] = {"annotations": annotations} if annotations else {}
     obj: r.Claim = put(stores, k.CLAIMS, "data", uid="claim-uid", spec=BASE | spec, status=status, **more)
     return obj
 
@@ -228,7 +228,7 @@ def test_several_pods_on_several_nodes() -> None:
 
 
 def storageclass(stores: Stores, name: str = "fast", mode: str = "Immediate", provisioner: str = "csi.example.com", default: bool = False) -> None:
-    notes = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}} if default else {}
+    notes: dict[str, Any] = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}} if default else {}
     put(stores, k.STORAGECLASSES, name, provisioner=provisioner, volumeBindingMode=mode, **notes)
 
 

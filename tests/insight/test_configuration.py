@@ -26,7 +26,10 @@ def test_all_ways_of_injection() -> None:
     volumes = [
         {"name": "all", "configMap": {"name": "files"}},
         {"name": "some", "secret": {"secretName": "tls", "items": [{"key": "tls.crt", "path": "c"}], "optional": True}},
-        {"name": "kube-api-access-x", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"serviceAccountToken": {"path": "token"}}]}},
+        {
+            "name": "kube-api-access-x",
+            "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"serviceAccountToken": {"path": "token"}}]},
+        },
         {"name": "both", "projected": {"sources": [{"configMap": {"name": "p"}}, {"secret": {"name": "q", "items": [{"key": "k"}]}}]}},
         {"name": "none", "emptyDir": {}},
     ]

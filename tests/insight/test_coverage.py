@@ -57,10 +57,9 @@ STEP = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(STEP, max_size=25))
 def test_counting_as_things_change_gives_what_counting_anew_gives(steps: list[Any]) -> None:
-    stores, version = live(), 0
+    stores = live()
     coverage = Coverage(stores)
-    for step in steps:
-        version += 1
+    for version, step in enumerate(steps, 2):
         what, namespace, n = step[0], step[1], step[2]
         if what == "pod":
             body = {"labels": {"app": step[3]}, "status": {"phase": step[4]}, "spec": {"containers": [{"name": "c"}]}}
@@ -79,7 +78,9 @@ def test_counting_as_things_change_gives_what_counting_anew_gives(steps: list[An
     for namespace in NAMESPACES:
         assert (coverage.total(namespace), coverage.open(namespace)) == _counted(stores, namespace)
     for policy in stores.networkpolicies:
-        selected = [p for p in stores.pods if p.metadata.namespace == policy.metadata.namespace and p.status.phase == "Running" and selects(policy, p)]
+        selected = [
+            p for p in stores.pods if p.metadata.namespace == policy.metadata.namespace and p.status.phase == "Running" and selects(policy, p)
+        ]
         assert coverage.selected(policy.metadata.uid) == len(selected)
         assert coverage.without_dns(policy.metadata.uid) == sum(_mute(stores, p) for p in selected)
 

@@ -26,11 +26,18 @@ def ingress(stores: Stores, backend: Any = None, **more: Any) -> r.Ingress:
 
 
 def service(stores: Stores, **spec: Any) -> None:
-    put(stores, k.SERVICES, "web", spec={"type": "ClusterIP", "selector": {"app": "web"}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]} | spec)
+    put(
+        stores,
+        k.SERVICES,
+        "web",
+        spec={"type": "ClusterIP", "selector": {"app": "web"}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]} | spec,
+    )
 
 
 def slices(stores: Stores, *ready: bool | None, terminating: int = 0, ports: Any = ({"name": "http", "port": 8080},)) -> None:
-    found = [{"addresses": [f"10.0.0.{i}"], "conditions": {"ready": one}, "targetRef": {"name": f"web-{i}", "uid": f"u{i}"}} for i, one in enumerate(ready)]
+    found = [
+        {"addresses": [f"10.0.0.{i}"], "conditions": {"ready": one}, "targetRef": {"name": f"web-{i}", "uid": f"u{i}"}} for i, one in enumerate(ready)
+    ]
     gone = {"ready": False, "serving": True, "terminating": True}
     found += [{"addresses": [f"10.0.1.{i}"], "conditions": gone, "targetRef": {"name": f"old-{i}", "uid": f"o{i}"}} for i in range(terminating)]
     put(stores, k.ENDPOINTSLICES, "web-1", labels={"kubernetes.io/service-name": "web"}, addressType="IPv4", endpoints=found, ports=ports)
@@ -38,7 +45,7 @@ def slices(stores: Stores, *ready: bool | None, terminating: int = 0, ports: Any
 
 def classes(stores: Stores, *names: str, default: bool = False) -> None:
     for name in names:
-        notes = {"annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}} if default else {}
+        notes: dict[str, Any] = {"annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}} if default else {}
         put(stores, k.INGRESSCLASSES, name, spec={"controller": f"k8s.io/{name}"}, **notes)
 
 

@@ -15,7 +15,6 @@ from recordings import age_fits, recorded
 
 SEEN = recorded("storage-and-network")
 AT = datetime.fromisoformat(SEEN["at"])
-ANY = {"matchLabels": {}}
 DNS = {"to": [{"namespaceSelector": {}}], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 
 

@@ -26,13 +26,23 @@ def claim(stores: Stores, name: str, size: str, storageclass: str | None, volume
     if volume:
         ref = {"namespace": "shop", "name": name, "uid": obj.metadata.uid}
         body = {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "claimRef": ref, "storageClassName": storageclass or ""}
-        put(stores, k.VOLUMES, volume, spec=body | {"persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/data/mysql"}}, status={"phase": "Bound"})
+        put(
+            stores,
+            k.VOLUMES,
+            volume,
+            spec=body | {"persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/data/mysql"}},
+            status={"phase": "Bound"},
+        )
     return obj
 
 
 def mount(stores: Stores, name: str, claims: str, node: str = "chat-worker") -> Any:
     mounts = [{"name": "data", "mountPath": "/var/lib/mysql"}]
-    spec = {"nodeName": node, "containers": [{"name": "c", "volumeMounts": mounts}], "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claims}}]}
+    spec = {
+        "nodeName": node,
+        "containers": [{"name": "c", "volumeMounts": mounts}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claims}}],
+    }
     return pod(stores, name, spec=spec) if node else pod(stores, name, spec=spec, status={"phase": "Pending"})
 
 
@@ -81,7 +91,7 @@ def test_large_with_the_chain_of_the_cursor() -> None:
         "● prometheus-0 ─── → data-prometheus-0 10Gi RWO  ─→ standard → pvc-7f3a91c2 Retain  → chat-worker2 WaitForFirstCons…",
         "",
         "╭ Pod ─────────────╮    ╭ Claim ───────────╮    ╭ Class ───────────╮    ╭ Volume ──────────╮    ╭ Node ────────────╮",
-        "│ mysql-0          │    │ data-mysql-0     │    │ \"\" (none)        │    │ mysql-pv         │    │ chat-worker      │",
+        '│ mysql-0          │    │ data-mysql-0     │    │ "" (none)        │    │ mysql-pv         │    │ chat-worker      │',
         "│ ● Running 1/1    │───►│ ● Bound          │───►│ ● static         │───►│ ● Bound          │───►│ ● Ready          │",
         "│ at /var/lib/mys… │    │ asks 1Gi RWO     │    │ no provisioner   │    │ has 1Gi RWO      │    │ path /data/mysql │",
         "│ as volume data   │    │ age 60m          │    │ binds Immediate  │    │ on delete Retain │    │ type hostPath    │",
