@@ -97,10 +97,9 @@ def assess(a: r.Autoscaler, stores: Stores) -> Assessment:
         return Assessment(Level.BUSY, "not looked at yet", None, sums)
     limit, reason = _limit(conditions, sums)
     if reason == "TooManyReplicas":
-        more = sums.wanted is not None and sums.wanted > sums.highest
-        text = f"wants {sums.wanted}" if more else f"at max {sums.highest}"
+        text = f"at max {sums.highest}" if sums.wanted is None else f"wants {sums.wanted}"
         fact = Evidence(f"hpa/{a.metadata.name}", "status.conditions[ScalingLimited]", reason)
-        clause = f"at its maximum of {sums.highest}" + (f", wants {sums.wanted}" if more else " and wants more")
+        clause = f"at its maximum of {sums.highest}" + (" and wants more" if sums.wanted is None else f", wants {sums.wanted}")
         return Assessment(Level.WARN, text, Finding(Level.WARN, clause, (fact,), "raise maxReplicas, or give each pod more"), sums, limit, reason)
     if sums.desired != sums.current:
         return Assessment(Level.BUSY, f"scaling {sums.current} → {sums.desired}", None, sums, limit, reason)
@@ -119,13 +118,20 @@ def explain_autoscaler(a: r.Autoscaler, stores: Stores) -> list[Finding]:
 
 
 def _limit(conditions: Iterable[r.Condition], sums: Arithmetic) -> tuple[str, str]:
-    limited = condition(conditions, "ScalingLimited")
-    if limited is not None and limited.status == "True":
+    """What cut the wanted number, and the reason that says so.
+
+    ScalingLimited is about the number that the stabilisation window still holds: TooManyReplicas stays for a window after the
+    metrics have asked for less. Whoever wants no more than its maximum now is not stuck there.
+    """
+    limited, able = condition(conditions, "ScalingLimited"), condition(conditions, "AbleToScale")
+    more = sums.wanted is None or sums.wanted > sums.highest
+    if limited is not None and limited.status == "True" and (limited.reason != "TooManyReplicas" or more):
         words = {"TooManyReplicas": f"max {sums.highest}", "TooFewReplicas": f"min {sums.lowest}"}
         return words.get(limited.reason, f"{sums.desired} for now"), limited.reason
-    able = condition(conditions, "AbleToScale")
     if able is not None and able.reason in ("ScaleDownStabilized", "ScaleUpStabilized"):
         return f"held at {sums.desired}", able.reason
+    if able is not None and able.reason == "SucceededRescale" and sums.wanted not in (None, sums.desired):
+        return f"{sums.desired} for now", "the window held a higher number" if (sums.wanted or 0) < sums.desired else able.reason
     return "", ""
 
 

@@ -199,8 +199,25 @@ def arithmetic(a: r.Autoscaler, ready: int | None = None) -> Arithmetic:
     for p in proposals:
         if p.wanted is not None and (best is None or best.wanted is None or p.wanted > best.wanted):
             best = p
+    if best is not None and best.wanted != status.current_replicas and _stays(a):
+        why = f"a pod without metrics counts as {'idle' if (best.wanted or 0) > status.current_replicas else 'busy'}"
+        best = msgspec.structs.replace(best, wanted=status.current_replicas, why=why)
     lowest = 1 if spec.min_replicas is None else spec.min_replicas
     return Arithmetic(proposals, best, status.current_replicas, status.desired_replicas, lowest, spec.max_replicas)
+
+
+def _stays(a: r.Autoscaler) -> bool:
+    """Whether the controller says that what it computed is what there is, with no limit in the way.
+
+    It knows which ready pods have no sample yet, or are too young for theirs to count; from here only its verdict shows that.
+    """
+    states = {c.type: (c.status, c.reason) for c in a.status.conditions or ()}
+    return (
+        a.status.desired_replicas == a.status.current_replicas
+        and states.get("AbleToScale") == ("True", "ReadyForNewScale")
+        and states.get("ScalingActive", ("", ""))[0] == "True"
+        and states.get("ScalingLimited", ("", ""))[0] == "False"
+    )
 
 
 def tolerances(a: r.Autoscaler) -> tuple[float, float]:
