@@ -28,6 +28,7 @@ from kubepane.cluster.stores import Stores
 
 AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
 VERSION_AGAIN = 30.0
+HEAD_START = 0.03  # seconds
 
 
 class Session:
@@ -70,11 +71,12 @@ class Session:
 
     async def close(self) -> None:
         """Ends everything that is open."""
+        cluster, self._cluster = self._cluster, None
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._cluster is not None:
-            await self._cluster.close()
+        if cluster is not None:
+            await cluster.close()
         if self._connection is not None:
             await self._connection.close()
 
@@ -150,12 +152,19 @@ class Session:
         before, self._wanted = self._wanted, tuple(kinds)
         if self._cluster is None:
             return
-        for kind in self._wanted:
-            self._cluster.ensure(kind)
         for kind in before:
             if kind not in self._wanted:
                 self._cluster.release(kind)
-        self._cluster.want_metrics(True)
+        if self._wanted:
+            self._cluster.ensure(self._wanted[0])
+            asyncio.get_running_loop().call_later(HEAD_START, self._want_rest)
+
+    def _want_rest(self) -> None:
+        """All kinds but the first, which has a head start: twenty handshakes at once would keep its rows waiting."""
+        if self._cluster is not None:
+            for kind in self._wanted:
+                self._cluster.ensure(kind)
+            self._cluster.want_metrics(True)
 
     def set_namespaces(self, names: tuple[str, ...]) -> None:
         """Shows other namespaces, all for none."""

@@ -11,32 +11,42 @@ from kubepane.views import trust
 from kubepane.views.table import Table
 from kubepane_widgets.pane import Pane
 
-SLICE = 0.008  # seconds that one flush may take rows in: a first sync of thousands is spread over several
+SLICE = 0.008  # seconds that rows are taken in at a time: a first sync of thousands is spread over several such slices
 
 
 class Feed:
     """The one place where tables take in changes and panes are told.
 
     Args:
-        panes: the visible panes with their tables, asked for at each flush.
+        panes: the visible panes with their tables, asked for anew each time.
         now: the wall clock.
     """
 
     def __init__(self, panes: Callable[[], Iterable[tuple[Pane, Table]]], now: Callable[[], datetime]) -> None:
         self._panes = panes
         self._now = now
+        self._changed: dict[int, set[str]] = {}  # by table, what was taken in and not painted yet
+
+    def take_in(self) -> bool:
+        """Takes changes into the tables for the length of a slice; whether something is left."""
+        until = time.perf_counter() + SLICE
+        behind = False
+        for table in {id(table): table for _, table in self._panes()}.values():
+            self._changed.setdefault(id(table), set()).update(table.update(until))
+            behind = behind or table.behind
+        return behind
+
+    def paint(self) -> None:
+        """Repaints what differs since the last time."""
+        stamp = self._now().timestamp()
+        changed, self._changed = self._changed, {}
+        for pane, table in self._panes():
+            pane.flush(changed.get(id(table), ()), stamp)
 
     def flush(self) -> bool:
-        """Takes in what changed and repaints what differs; whether something is left for the next flush."""
-        until = time.perf_counter() + SLICE
-        stamp = self._now().timestamp()
-        changed: dict[int, set[str]] = {}
-        behind = False
-        for pane, table in self._panes():
-            if id(table) not in changed:
-                changed[id(table)] = table.update(until)
-                behind = behind or table.behind
-            pane.flush(changed[id(table)], stamp)
+        """One slice, painted; whether something is left."""
+        behind = self.take_in()
+        self.paint()
         return behind
 
     def tick(self) -> None:

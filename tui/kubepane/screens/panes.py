@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,8 @@ from kubepane_widgets.pacer import Pacer
 from kubepane_widgets.painted import Bar
 from kubepane_widgets.pane import Pane
 from kubepane_widgets.prompt import Prompt
+
+_BREATH = 0.002  # seconds for others between two slices
 
 
 class TitledTable(Table):
@@ -170,9 +173,15 @@ class PanesScreen(PromptScreen[None]):
         if not self.is_mounted:
             return
         if self._feed.flush():
-            self.pacer.changed()
+            self._catch_up()
         self._bars()
         self._sleep()
+
+    def _catch_up(self) -> None:
+        """Takes in the rest slice by slice, keys in between; what was taken in is painted at the pacer's rate."""
+        if self.is_mounted and self._feed.take_in():
+            asyncio.get_running_loop().call_later(_BREATH, self._catch_up)
+        self.pacer.changed()
 
     def _sleep(self) -> None:
         """Sleeps until the next age changes; no timer runs while nothing can."""
