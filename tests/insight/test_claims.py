@@ -416,3 +416,47 @@ def test_an_object_without_any_field_says_something() -> None:
     stores.claims.put(make(k.CLAIMS, "data"))
     stores.volumes.put(make(k.VOLUMES, "pv"))
     assert found(stores) == ("volume", Level.BUSY, "a volume without class fits: binding")
+
+
+def test_what_else_there_is_to_say() -> None:
+    stores = live()
+    conditions = [{"type": "ModifyVolumeError", "status": "True", "message": "no such tier"}, {"type": "Resizing", "status": "False"}]
+    spec = BASE | {"volumeName": "pv-1", "resources": {"requests": {"storage": "1Gi"}}}
+    put(stores, k.CLAIMS, "data", uid="claim-uid", spec=spec, status={"phase": "Bound", "conditions": conditions})
+    ref = {"namespace": "shop", "name": "data", "uid": "claim-uid"}
+    put(
+        stores, k.VOLUMES, "pv-1", deletionTimestamp="2026-06-01T11:59:00Z", spec={"claimRef": ref, "nodeAffinity": PINNED}, status={"phase": "Bound"}
+    )
+    data = stores.claims.named("shop", "data")
+    assert data is not None
+    assert [(f.level, f.clause) for f in claims.explain_claim(stores, data)] == [
+        (Level.BAD, "node worker-1 of volume pv-1 does not exist"),
+        (Level.WARN, "volume pv-1 is deleted and goes with the claim"),
+        (Level.WARN, "changing the volume's attributes failed: no such tier"),
+    ]
+
+
+def test_of_several_default_classes_the_newest_is_taken() -> None:
+    stores = live()
+    claim(stores)
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    for name, at in (("old", "2026-01-01T00:00:00Z"), ("new", "2026-02-01T00:00:00Z"), ("b", "2026-01-15T00:00:00Z")):
+        put(stores, k.STORAGECLASSES, name, provisioner="x", annotations=default, creationTimestamp=at)
+    assert found(stores)[2] == "is about to get the default class new"
+
+
+def test_a_class_without_a_binding_mode_binds_at_once() -> None:
+    stores = live()
+    put(stores, k.STORAGECLASSES, "fast", provisioner="x")
+    claim(stores, storageClassName="fast")
+    assert claims.chain(stores, "shop", "data").binding == "Immediate"
+    assert found(stores) == ("volume", Level.BUSY, "waits for provisioner x")
+
+
+@pytest.mark.parametrize(("wanted", "binding"), [("fast", "missing"), ("", "static"), (None, "static")])
+def test_the_binding_of_a_class(wanted: str | None, binding: str) -> None:
+    stores = live()
+    claim(stores, storageClassName=wanted)
+    assert claims.chain(stores, "shop", "data").binding == binding
+    refuse(stores, k.STORAGECLASSES)
+    assert claims.chain(stores, "shop", "data").binding == ("static" if wanted == "" else "")

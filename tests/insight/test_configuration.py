@@ -189,3 +189,11 @@ def test_no_value_is_kept() -> None:
     said = repr((injection(stores, CFG, injections.users(CFG)), web, stores.configmaps.named("shop", "cfg")))
     assert "very-secret-value" not in said
     assert "plain-text-value" not in said
+
+
+def test_a_pod_of_an_owner_that_is_no_workload_speaks_for_itself() -> None:
+    stores = live()
+    injections = Injections(stores)
+    p = pod(stores, "web", owner=put(Stores(), k.SERVICES, "odd"), spec=spec(env()))
+    assert injections.pod(p.metadata.uid) == {CFG}
+    assert injections.pod(p.metadata.uid) == set(), "what a pod takes never changes"

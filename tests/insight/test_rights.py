@@ -116,3 +116,18 @@ def test_an_account_on_a_real_cluster() -> None:
     assert [f.clause for f in rights.explain_account(stores, default)] == ["no RoleBinding names it: it may do what every ServiceAccount may"]
     refuse(stores, k.ROLEBINDINGS)
     assert rights.explain_account(stores, default)[0].clause == "could not look: may not list rolebindings.rbac.authorization.k8s.io"
+
+
+@pytest.mark.parametrize("missing", ["verbs", "resources", "apiGroups"])
+def test_everything_means_all_three(missing: str) -> None:
+    stores = live()
+    put(stores, k.SERVICEACCOUNTS, "app")
+    put(stores, k.ROLES, "read", rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]} | {missing: ["one"]}])
+    assert bind(stores).finding.level is Level.OK
+
+
+def test_an_account_named_twice_is_one() -> None:
+    subjects = [{"kind": "ServiceAccount", "name": "a"}, {"kind": "ServiceAccount", "name": "a", "namespace": "shop"}]
+    subjects.append({"kind": "ServiceAccount", "name": "a", "namespace": "other"})
+    binding = put(live(), k.ROLEBINDINGS, "x", subjects=subjects)
+    assert [(a.namespace, a.name) for a in rights.accounts(binding)] == [("shop", "a"), ("other", "a")]

@@ -105,3 +105,16 @@ def test_modes_have_an_order_of_their_own() -> None:
     assert volumes.modes(["ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteOnce", "ReadWriteOncePod"]) == "RWO,ROX,RWX,RWOP"
     assert volumes.modes(None) == ""
     assert quantities.size("1Gi") == 2**30
+
+
+@pytest.mark.parametrize(
+    ("phase", "field"), [("Available", None), ("Pending", None), ("", None), ("Failed", "status.phase"), ("Released", "status.phase")]
+)
+def test_a_volume_without_owner_must_be_free(phase: str, field: str | None) -> None:
+    wrong = volumes.misfits(claim(), volume(phase), "manual")  # type: ignore[arg-type]
+    assert [m.field for m in wrong] == ([field] if field else [])
+
+
+def test_a_volume_of_the_old_annotation() -> None:
+    pv = make(k.VOLUMES, "pv", annotations={"volume.beta.kubernetes.io/storage-class": "old"}, spec={"storageClassName": "new"})
+    assert volumes.class_of(pv) == "old"
