@@ -149,7 +149,8 @@ class WorkloadsView(View):
         return {
             "uid": key,
             "namespace": obj.metadata.namespace,
-            "name": workload_cells.short_name(obj),
+            "name": obj.metadata.name,
+            "object": workload_cells.short_name(obj),
             "kind": type(obj).__name__,
             "level": found.level.glyph,
             "revision": revisions(ro),
