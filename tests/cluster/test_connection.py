@@ -292,7 +292,7 @@ async def test_no_cookie_is_kept() -> None:
     async def bake(_: web.BaseRequest) -> web.StreamResponse:
         return answer({}, Set_Cookie="session=1")
 
-    async with serving(bake) as server, connected(to(server)) as api:
+    async with serving(bake) as server, connected(to(f"http://localhost:{server.port}")) as api:
         await api.get("/version")
         await api.get("/version")
         assert "Cookie" not in server.asked[1].headers
@@ -472,6 +472,44 @@ async def test_closing_ends_what_is_under_way_and_leaves_no_task() -> None:
             await waiting
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert not names & {"close transport", "renew credentials"}
+
+
+async def test_leaving_a_stream_waits_for_no_goodbye() -> None:
+    """A TLS close would wait half a minute for the other side, which may be gone."""
+    closed = asyncio.Event()
+    swallow = False
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+        answers = asyncio.ensure_future(_pump(there, writer))
+        try:
+            while data := await reader.read(65536):
+                if not swallow:
+                    back.write(data)
+        finally:
+            closed.set()
+            answers.cancel()
+            back.close()
+
+    async def hold(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(b"{}")
+        await asyncio.sleep(30)
+        return response
+
+    async with serving(hold, tls=authority().server()) as server, talking(relay) as url, connected(to(url.replace("http:", "https:"), ca=CA)) as api:
+        async with api.stream("/api/v1/pods", {"watch": "1"}) as chunks:
+            await anext(chunks)
+            swallow = True
+        await asyncio.wait_for(closed.wait(), 0.1)
+
+
+async def test_no_answer_is_pinned() -> None:
+    async with serving(fine) as server, connected(to(server)) as api:
+        await api.get("/version")
+        assert api._connection._transport is not None
+        assert api._connection._transport._client.last_response is None
 
 
 async def test_sockets_notice_a_dead_link() -> None:

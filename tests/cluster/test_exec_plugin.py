@@ -8,7 +8,8 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 from cluster.authority import authority
 from kubepane.cluster.context import Context, ExecPlugin, Pem, User
 from kubepane.cluster.errors import BadConfig
-from kubepane.cluster.exec_plugin import MAX_OUTPUT, exec_info, run
+from kubepane.cluster.exec_plugin import MAX_OUTPUT, _Pipe, exec_info, run
 
 V1 = "client.authentication.k8s.io/v1"
 CANARY = "c4n4ry-0123456789abcdef"
@@ -42,6 +43,22 @@ def script(tmp_path: Path) -> Write:
 def credential(version: str = V1, **status: Any) -> str:
     """The line of a plugin that prints these credentials."""
     return f"print({json.dumps(json.dumps({'kind': 'ExecCredential', 'apiVersion': version, 'status': status}))})\n"
+
+
+@contextmanager
+def typed_ahead(keys: bytes) -> Iterator[None]:
+    """Something waits at this process' standard input."""
+    reading, writing = os.pipe()
+    os.write(writing, keys)
+    os.close(writing)
+    kept = os.dup(0)
+    os.dup2(reading, 0)
+    os.close(reading)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
 
 
 async def refused(plugin: ExecPlugin, **how: Any) -> str:
@@ -116,7 +133,8 @@ async def test_it_gets_its_arguments_and_environment_and_no_terminal(script: Wri
                        os.getpgid(0) == os.getpid(), terminal], out)
     """
     plugin = script(textwrap.dedent(body) + credential(token="t"), args=("a b", "$HOME; rm *"), env=(("OWN", "1"),))
-    await run(plugin, {"x": 1}, {**os.environ, "GIVEN": "2", "OWN": "0"})
+    with typed_ahead(b"the user's keys"):
+        await run(plugin, {"x": 1}, {**os.environ, "GIVEN": "2", "OWN": "0"})
     assert json.loads(seen.read_text()) == [["a b", "$HOME; rm *"], "1", "2", {"x": 1}, "", True, False]
 
 
@@ -179,6 +197,13 @@ async def test_it_fails_and_its_last_line_is_told_without_secrets(script: Write)
 async def test_a_megabyte_of_complaints_does_not_block_it(script: Write) -> None:
     body = "sys.stderr.write('blah blah\\n' * 300000)\n" + credential(token="t")
     assert (await run(script(body), {}, dict(os.environ))).token == "t"
+
+
+def test_no_more_is_kept_of_a_pipe_than_its_limit() -> None:
+    pipe = _Pipe(10)
+    for _ in range(3000):
+        pipe.data_received(b"abcd")
+    assert (bytes(pipe.kept), pipe.dropped, len(pipe.tail)) == (b"abcdabcdab", True, 4096)
 
 
 async def test_it_hangs_and_is_stopped_with_all_it_started(script: Write, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -123,12 +122,19 @@ def retry_after(value: str, now: datetime | None = None) -> float | None:
     """Seconds that a Retry-After header asks to wait, at most `MAX_WAIT`; None when it says nothing."""
     if value.strip().isdigit():
         return _bounded(int(value))
+    moment = http_date(value)
+    return _bounded((moment - (now or datetime.now(UTC))).total_seconds()) if moment else None
+
+
+def http_date(value: str) -> datetime | None:
+    """A date as headers write it, None when it is none."""
+    from email.utils import parsedate_to_datetime  # late: the email package takes 6 ms, and the first paint needs no date
+
     try:
         moment = parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return _bounded((moment - (now or datetime.now(UTC))).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def warnings_of(values: Iterable[str]) -> list[str]:

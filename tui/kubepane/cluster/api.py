@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -284,10 +283,8 @@ class Api:
         return error
 
     def _server_ahead(self, answer: Answer) -> float | None:
-        try:
-            return (parsedate_to_datetime(answer.headers.get("Date", "")) - self._clock.now()).total_seconds()
-        except (TypeError, ValueError, IndexError):
-            return None
+        said = answers.http_date(answer.headers.get("Date", ""))
+        return (said - self._clock.now()).total_seconds() if said else None
 
 
 class _Chunks:

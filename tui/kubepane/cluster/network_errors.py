@@ -76,7 +76,7 @@ def _root(error: BaseException) -> BaseException:
     for inner in ("certificate_error", "os_error"):
         found = getattr(error, inner, None)
         if isinstance(found, BaseException) and found is not error:
-            return _root(found)
+            return found
     cause = error.__cause__
     if isinstance(cause, OSError) and not isinstance(error, OSError):
         return _root(cause)
