@@ -1,0 +1,226 @@
+"""Makes `kubepane_embedded/schema.json` from a real API server: known and required fields, merge keys, list types.
+
+    KUBECONFIG=… python kind/schema.py            # writes the table
+    KUBECONFIG=… python kind/schema.py --check    # exit 1 when it differs from the committed one
+
+Kubernetes' OpenAPI documents are licensed under Apache-2.0; the table carries no descriptions.
+A type is `{field: [type, marks…]}`; types are short words: `s` string, `i`/`l` int32/int64, `f` number, `b` boolean, `q` quantity,
+`o` int-or-string, `t`/`u` Time/MicroTime, `y` bytes, `d` duration, `*` anything, `#Type` an object, `[]T` a list, `{}T` a map.
+Marks: `r` required, `k:a,b` list-map keys, `S` list-type set, `A` atomic, `m:key` patch merge key, `P` patch strategy merge, `K` retainKeys,
+`z` a struct by value: an empty object has it too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).parent / "kubepane_embedded" / "schema.json"
+DOCUMENTS = (
+    "api/v1",
+    "apis/apps/v1",
+    "apis/events.k8s.io/v1",
+    "apis/authentication.k8s.io/v1",
+    "apis/authorization.k8s.io/v1",
+    "apis/autoscaling/v2",
+    "apis/autoscaling/v1",
+    "apis/batch/v1",
+    "apis/networking.k8s.io/v1",
+    "apis/policy/v1",
+    "apis/rbac.authorization.k8s.io/v1",
+    "apis/storage.k8s.io/v1",
+    "apis/apiextensions.k8s.io/v1",
+    "apis/scheduling.k8s.io/v1",
+    "apis/coordination.k8s.io/v1",
+    "apis/discovery.k8s.io/v1",
+    "apis/metrics.k8s.io/v1beta1",
+)
+KINDS = frozenset(
+    [
+        "ConfigMap",
+        "Endpoints",
+        "Event",
+        "LimitRange",
+        "Namespace",
+        "Node",
+        "PersistentVolumeClaim",
+        "PersistentVolume",
+        "Pod",
+        "ResourceQuota",
+        "Secret",
+        "ServiceAccount",
+        "Service",
+        "Binding",
+        "ControllerRevision",
+        "DaemonSet",
+        "Deployment",
+        "ReplicaSet",
+        "StatefulSet",
+        "TokenRequest",
+        "SelfSubjectReview",
+        "LocalSubjectAccessReview",
+        "SelfSubjectAccessReview",
+        "SelfSubjectRulesReview",
+        "SubjectAccessReview",
+        "HorizontalPodAutoscaler",
+        "Scale",
+        "CronJob",
+        "Job",
+        "IngressClass",
+        "Ingress",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Eviction",
+        "ClusterRoleBinding",
+        "ClusterRole",
+        "RoleBinding",
+        "Role",
+        "StorageClass",
+        "CustomResourceDefinition",
+        "PriorityClass",
+        "Lease",
+        "EndpointSlice",
+        "NodeMetrics",
+        "PodMetrics",
+    ]
+)
+SCALARS = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "q",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "o",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "u",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Duration": "d",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "*",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": "*",
+}
+SHORT = (
+    ("io.k8s.api.", ""),
+    ("io.k8s.apimachinery.pkg.apis.", ""),
+    ("io.k8s.apiextensions-apiserver.pkg.apis.", ""),
+    ("io.k8s.metrics.pkg.apis.", ""),
+)
+
+
+def short_name(name: str) -> str:
+    """`core.v1.Pod` for `io.k8s.api.core.v1.Pod`."""
+    for prefix, replacement in SHORT:
+        if name.startswith(prefix):
+            return replacement + name[len(prefix) :]
+    return name
+
+
+class Table:
+    """Collects the types that the served kinds reach."""
+
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
+        self.types: dict[str, dict[str, list[str]]] = {}
+        self.kinds: dict[str, str] = {}
+
+    def add_kinds(self) -> None:
+        """Walk from every served kind."""
+        for name, schema in sorted(self.schemas.items()):
+            for gvk in schema.get("x-kubernetes-group-version-kind", []):
+                group, version, kind = gvk["group"], gvk["version"], gvk["kind"]
+                if kind in KINDS and name.endswith(f".{kind}"):
+                    self.kinds[f"{group}/{version}/{kind}" if group else f"{version}/{kind}"] = self.reference(name)
+
+    def reference(self, name: str) -> str:
+        """The word for a named schema; walks into it the first time."""
+        if name in SCALARS:
+            return SCALARS[name]
+        schema = self.schemas[name]
+        if "properties" not in schema:
+            return self.word(schema) if "type" in schema and schema["type"] != "object" else "*"
+        short = short_name(name)
+        if short not in self.types:
+            self.types[short] = {}
+            required = set(schema.get("required", []))
+            for field, part in sorted(schema["properties"].items()):
+                self.types[short][field] = [self.word(part), *self.marks(part, field in required)]
+        return "#" + short
+
+    def word(self, schema: dict[str, Any]) -> str:
+        """The word for an inline schema."""
+        if "$ref" in schema:
+            return self.reference(schema["$ref"].rpartition("/")[2])
+        if "allOf" in schema:
+            return self.word(schema["allOf"][0])
+        kind, form = schema.get("type"), schema.get("format")
+        if kind == "array":
+            return "[]" + self.word(schema["items"])
+        if kind == "object" and "additionalProperties" in schema:
+            return "{}" + self.word(schema["additionalProperties"])
+        if kind == "string":
+            return "y" if form == "byte" else "s"
+        if kind == "integer":
+            return "l" if form == "int64" else "i"
+        return {"boolean": "b", "number": "f"}.get(str(kind), "*")
+
+    @staticmethod
+    def marks(schema: dict[str, Any], required: bool) -> list[str]:
+        """Everything about a field but its type."""
+        found = ["r"] if required else []
+        kind = schema.get("x-kubernetes-list-type")
+        if kind == "map":
+            found.append("k:" + ",".join(schema["x-kubernetes-list-map-keys"]))
+        elif kind == "set":
+            found.append("S")
+        elif kind == "atomic" or schema.get("x-kubernetes-map-type") == "atomic":
+            found.append("A")
+        strategy = schema.get("x-kubernetes-patch-strategy", "")
+        if schema.get("x-kubernetes-patch-merge-key"):
+            found.append("m:" + schema["x-kubernetes-patch-merge-key"])
+        if "merge" in strategy:
+            found.append("P")
+        if "retainKeys" in strategy:
+            found.append("K")
+        if schema.get("default") == {}:
+            found.append("z")
+        return found
+
+
+def atomic_types(schemas: dict[str, Any]) -> list[str]:
+    """Structs that apply treats as one value."""
+    return sorted(short_name(name) for name, schema in schemas.items() if schema.get("x-kubernetes-map-type") == "atomic")
+
+
+def fetch(path: str) -> dict[str, Any]:
+    """One OpenAPI document of the server that kubectl talks to."""
+    answer = subprocess.run(["kubectl", "get", "--raw", f"/openapi/v3/{path}"], check=True, capture_output=True)  # noqa: S603, S607
+    document: dict[str, Any] = json.loads(answer.stdout)
+    return document
+
+
+def build() -> str:
+    """The table as JSON text, one type a line."""
+    schemas: dict[str, Any] = {}
+    for path in DOCUMENTS:
+        for name, schema in fetch(path)["components"]["schemas"].items():
+            schemas.setdefault(name, schema)
+    table = Table(schemas)
+    table.add_kinds()
+    atomic = [name for name in atomic_types(schemas) if name in table.types]
+    lines = [f"{json.dumps(name)}:{json.dumps(table.types[name], separators=(',', ':'))}" for name in sorted(table.types)]
+    heads = {"kinds": table.kinds, "atomic": atomic}
+    head = ",\n".join(f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'), sort_keys=True)}" for key, value in heads.items())
+    return "{" + head + ',\n"types":{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def main() -> int:
+    """Write the table, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare only")
+    text = build()
+    if parser.parse_args().check:
+        return 0 if TARGET.read_text() == text else 1
+    TARGET.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
