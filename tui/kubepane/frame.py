@@ -8,7 +8,7 @@ from kubepane.app import KubepaneApp
 from kubepane.cluster.session import Session
 from kubepane.screens.dashboard import DashboardScreen
 from kubepane.screens.layouts import PANES
-from kubepane.snapshot import settle
+from kubepane.settle import settle
 
 
 async def frame(session: Session, panes: Sequence[str], form: str, size: tuple[int, int], wait: float) -> str:

@@ -13,18 +13,16 @@ import msgspec
 from kubepane import config
 from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.freshness import Freshness, State
-from kubepane.cluster.kinds import Kind
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.screens.layouts import PANES
+from kubepane.settle import Unaccepted, settle
 from kubepane.views.table import Table
 from kubepane.views.view import World
 from kubepane_widgets.text import clean
 
 NO_ANSWER = 3
 REFUSED = 4
-GIVE_UP = 2.0  # seconds that nothing at all may be reached before waiting longer is pointless
-_SETTLED = (State.LIVE, State.POLLING, State.FORBIDDEN, State.ABSENT)
 
 
 def snapshot(options: Options, panes: Sequence[str], form: str, size: tuple[int, int], wait: float) -> int:
@@ -50,63 +48,8 @@ def snapshot(options: Options, panes: Sequence[str], form: str, size: tuple[int,
             sys.stdout.write(asyncio.run(frame(session, panes, form, size, wait)) + "\n")
     except (ClusterError, TimeoutError) as error:
         sys.stderr.write(f"kubepane snapshot: {clean(str(error))}; kubepane doctor says more\n")
-        return REFUSED if session_refused(error) else NO_ANSWER
+        return REFUSED if isinstance(error, Unaccepted) else NO_ANSWER
     return 0
-
-
-def session_refused(error: Exception) -> bool:
-    """Whether the server answered, but not to us."""
-    return isinstance(error, Unaccepted)
-
-
-class Unaccepted(ClusterError):
-    """The server does not accept the credentials."""
-
-
-async def settle(session: Session, kinds: Sequence[Kind], wait: float) -> None:
-    """Waits until these kinds are known, or can be told not to become so.
-
-    Raises:
-        ClusterError: nothing at all could be read.
-    """
-    loop = asyncio.get_running_loop()
-    deadline, nothing_since = loop.time() + wait, loop.time()
-    changed = asyncio.Event()
-    session.changed = changed.set
-    while (now := loop.time()) < deadline:
-        if session.problem is not None:
-            raise session.problem
-        states = [session.stores.of(kind).freshness for kind in kinds]
-        if all(f.state in _SETTLED for f in states) and session.metrics_settled:
-            return
-        if not all(_unheard(f) for f in states):
-            nothing_since = now
-        elif now - nothing_since > GIVE_UP:
-            break
-        changed.clear()
-        try:
-            async with asyncio.timeout(min(0.25, deadline - now)):
-                await changed.wait()
-        except TimeoutError:
-            continue
-    _check(session, kinds)
-
-
-def _unheard(fresh: Freshness) -> bool:
-    """Tried, and nothing came of it."""
-    return fresh.state in (State.RECONNECTING, State.UNAUTHORIZED) or (fresh.state is State.CONNECTING and bool(fresh.why))
-
-
-def _check(session: Session, kinds: Sequence[Kind]) -> None:
-    """Something was read, or the reason why nothing could be."""
-    states = [session.stores.of(kind).freshness for kind in kinds]
-    if any(f.state in _SETTLED or f.state is State.SYNCING for f in states):
-        return
-    why = next((f.why for f in states if f.why), "no answer")
-    host = session.target.server if session.target else "the cluster"
-    if all(f.state is State.UNAUTHORIZED for f in states):
-        raise Unaccepted(f"{host} does not accept these credentials: {why}")
-    raise ClusterError(f"cannot reach {host}: {why}")
 
 
 async def _json(session: Session, panes: Sequence[str], wait: float) -> str:

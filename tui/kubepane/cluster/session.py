@@ -189,6 +189,11 @@ class Session:
         return self.target.context if self.target else ""
 
     @property
+    def who(self) -> str:
+        """As whom requests are made, "" while that is not known."""
+        return (self.target.acting_as or self.target.user) if self.target else ""
+
+    @property
     def freshness(self) -> Freshness:
         """Of the whole link: the least trustworthy of the wanted kinds that may be seen at all."""
         held = [self.stores.of(kind).freshness for kind in self._wanted]

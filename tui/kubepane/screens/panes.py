@@ -95,7 +95,6 @@ class PanesScreen(PromptScreen[None]):
             view = (PANES | FOLLOWERS)[name](self.world)
             table = TitledTable(view, self.pacer.changed, utc_now)
             table.namespaces = frozenset(self.session.namespaces)
-            table.user = self.session.target.user if self.session.target else ""
             self.tables[name] = table
         return self.tables[name]
 
@@ -172,6 +171,8 @@ class PanesScreen(PromptScreen[None]):
     def _flush(self) -> None:
         if not self.is_mounted:
             return
+        for table in self.tables.values():
+            table.user = self.session.who
         if self._feed.flush():
             self._catch_up()
         self._bars()

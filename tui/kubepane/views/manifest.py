@@ -43,7 +43,7 @@ def to_yaml(obj: dict[str, Any]) -> str:
 
 
 def _dumper() -> type[Any]:
-    import yaml
+    import yaml  # late: see to_yaml
 
     class Dumper(yaml.SafeDumper):
         """Writes texts of several lines as blocks."""

@@ -66,7 +66,7 @@ def middle(fresh: Freshness, what: str, user: str, now: datetime) -> list[Line] 
     match fresh.state:
         case State.FORBIDDEN:
             scope = f" in namespace {fresh.namespace}" if fresh.namespace else " (cluster scope)"
-            lines: list[Line] = [[("✕ ", "bad"), (f"You may not list {what} here.", "fg")], []]
+            lines: list[Line] = [[(f"{G['bad']} ", "bad"), (f"You may not {fresh.verb or 'list'} {fresh.resource or what} here.", "fg")], []]
             lines.append([("missing  ", "muted"), (f"{fresh.verb or 'list, watch'} {fresh.resource}", "fg"), (scope, "muted")])
             if user:
                 lines.append([("you are  ", "muted"), (user, "fg")])
