@@ -25,7 +25,7 @@ def node(stores: Stores, name: str, *, taint: str = "", cordoned: bool = False, 
     allocatable = {"cpu": "4", "memory": "8Gi", "pods": "110", **{n.replace("_", "/"): v for n, v in give.items()}}
     return put(
         stores, k.NODES, name, labels={"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **(labels or {})},
-        spec={"taints": found, **({"unschedulable": True} if cordoned else {})}, status={"allocatable": allocatable},
+        spec={"taints": found, **({"unschedulable": True} if cordoned else {})}, status={"allocatable": allocatable, "conditions": [{"type": "Ready", "status": "True"}]},
     )  # fmt: skip
 
 

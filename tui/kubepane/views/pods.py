@@ -217,27 +217,27 @@ class GroupedPodsView(PodsView):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._workload = ""
+        self.workload = ""
         self._owners: dict[str, int] = {}  # uid of what owns the pods → its place, the newest first
 
     def choose(self, uid: str) -> None:
         """Shows the pods of the workload with this uid; none for ""."""
-        self._workload = uid
+        self.workload = uid
         self._owners = {owner: i for i, owner in enumerate(self._makers())}
 
     def _makers(self) -> list[str]:
         """What may own the workload's pods: its ReplicaSets or Jobs, the newest first, and itself."""
-        if not self._workload:
+        if not self.workload:
             return []
-        found = [*self.stores.replicasets.by("owner", self._workload), *self.stores.jobs.by("owner", self._workload)]
-        return [*(o.metadata.uid for o in sorted(found, key=_newness, reverse=True)), self._workload]
+        found = [*self.stores.replicasets.by("owner", self.workload), *self.stores.jobs.by("owner", self.workload)]
+        return [*(o.metadata.uid for o in sorted(found, key=_newness, reverse=True)), self.workload]
 
     # ---- which rows ----------------------------------------------------------------------------------------------------------
 
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
         if kind in (k.REPLICASETS, k.JOBS):
             before = self._owners
-            self.choose(self._workload)
+            self.choose(self.workload)
             moved = () if before == self._owners else [p.metadata.uid for uid in before | self._owners for p in self.stores.pods.by("owner", uid)]
             return {*moved, *self._headings(before), *self._headings(self._owners)}
         found = super().affected(kind, uids)
