@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from kubepane.cluster import resources as r
 from kubepane.cluster.metrics import Usage
@@ -25,6 +26,7 @@ _WIDE = (
 )
 
 
+@lru_cache(maxsize=64)
 def columns(width: int, *, wide: bool, namespaces: bool) -> Sequence[Column]:
     """The columns for a pane of so many cells inside.
 
@@ -34,7 +36,7 @@ def columns(width: int, *, wide: bool, namespaces: bool) -> Sequence[Column]:
         namespaces: with a column for them.
     """
     roomy = width >= 100
-    return [
+    return (
         Column("level", "", 1, 1, fixed=True),
         *(_NAMESPACE[roomy : roomy + 1] if namespaces else ()),
         Column("name", "NAME", 20 if width < 84 else 26 if roomy else 22, 34, elide="mid", fixed=True),
@@ -49,7 +51,7 @@ def columns(width: int, *, wide: bool, namespaces: bool) -> Sequence[Column]:
         Column("ip", "IP", 11, 39 if wide else 12, drop=8),
         Column("node", "NODE", 12 if roomy else 11, 18, drop=6, elide="mid"),
         *(_WIDE if wide else ()),
-    ]
+    )
 
 
 def cells(pod: r.Pod, state: PodStatusText, used: Usage | None, reason: str, now: datetime, *, width: int, wide: bool) -> dict[str, Cell]:

@@ -65,6 +65,8 @@ class Table:
             some = {self._late.pop() for _ in range(min(_AT_ONCE, len(self._late)))}
             self.refresh(some)
             done |= some
+        if not self._late:
+            self._late = set()  # one that was large once stays large inside, and every pop would look through it
         return done
 
     @property
