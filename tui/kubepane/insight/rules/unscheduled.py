@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+
+import msgspec
 
 from kubepane.cluster import resources as r
 from kubepane.insight import demand, scheduler_message, scheduling, taints
@@ -73,35 +76,54 @@ def _unread(case: Case) -> Finding:
 
 
 def _nodes(case: Case, found: Verdict, message: Message, blocked: bool) -> Finding:
-    groups = _groups(found)
-    clauses = [_phrase(case, found, group) for group in groups[:_SHOWN]]
-    if len(groups) > _SHOWN:
-        clauses.append(f"{len(groups) - _SHOWN} more reasons")
+    words = _words(case, found)
+    clauses = list(words.clauses)
     doubt = unseen(case.stores.nodes) if not found.nodes else ""
     if found.fits or not found.nodes:
-        clauses += _scheduler_says(found, message, bool(doubt))
+        clauses += _scheduler_says(words.counted, message, bool(doubt))
     if doubt and not blocked:
         clauses.append(f"which nodes: {doubt}")
-    named = [(name, kind) for kind, _, where in groups for name in where][:_WITNESSES]
-    witnesses = [_witness(case, name, reason) for name, kind in named for reason in found.reasons[name] if reason.kind == kind]
     said = condition(case.pod.status, "PodScheduled")
     told = (case.says("status.conditions[PodScheduled].message", short(said.message, 400)),) if said and said.message else ()
     if not clauses:
         where = f"fits on {names(list(found.fits), 2)} now" if found.fits else "there is no node"
         return Finding(Level.WAIT, f"{where}: waits for the scheduler", told, "wait: the scheduler tries again by itself")
-    return Finding(Level.WAIT, " · ".join(clauses), (*witnesses, *told), _cure(case, groups))
+    return Finding(Level.WAIT, " · ".join(clauses), (*words.witnesses, *told), _cure(case, words.groups))
 
 
-def _scheduler_says(found: Verdict, message: Message, blind: bool) -> list[str]:
+class _Words(msgspec.Struct, frozen=True, gc=False):
+    """A verdict in words, with what stands behind them, and on how many nodes each kind of reason holds."""
+
+    groups: list[Group]
+    clauses: tuple[str, ...]
+    witnesses: tuple[Evidence, ...]
+    counted: dict[str, int]
+
+
+def _words(case: Case, found: Verdict) -> _Words:
+    """Pods that share a verdict share its words."""
+    here = fleet(case.stores)
+    key = ("words", id(found))
+    held: _Words | None = here.verdicts.get(key)
+    if held is not None:
+        return held
+    groups = _groups(found)
+    clauses = [_phrase(case, found, group) for group in groups[:_SHOWN]]
+    if len(groups) > _SHOWN:
+        clauses.append(f"{len(groups) - _SHOWN} more reasons")
+    named = [(name, kind) for kind, _, where in groups for name in where][:_WITNESSES]
+    witnesses = [_witness(case, name, reason) for name, kind in named for reason in found.reasons[name] if reason.kind == kind]
+    counted = Counter(kind for reasons in found.reasons.values() for kind in {_alike(reason.kind) for reason in reasons})
+    made = here.verdicts[key] = _Words(groups, tuple(clauses), tuple(witnesses), dict(counted))
+    return made
+
+
+def _scheduler_says(ours: dict[str, int], message: Message, blind: bool) -> list[str]:
     """What only the scheduler knows: reasons that we do not compute, or that concern more nodes than we see a reason for."""
-    ours: dict[str, int] = {}
-    for reasons in found.reasons.values():
-        for kind in {_alike(reason.kind) for reason in reasons}:
-            ours[kind] = ours.get(kind, 0) + 1
-    parts = [p for p in message.parts if p.count > ours.get(_alike(p.kind), 0)]
     lead = "" if blind else "scheduler: "
     if message.rest:
         return [f"{lead}{short(message.rest)}"]
+    parts = [p for p in message.parts if p.count > ours.get(_alike(p.kind), 0)]
     return [f"{lead}{scheduler_message.phrase(p)}" for p in parts[:_SHOWN]]
 
 
