@@ -158,6 +158,19 @@ def test_a_claim_that_blocks_comes_before_the_nodes() -> None:
     )
 
 
+def test_a_volume_that_is_being_provisioned() -> None:
+    stores = cluster("worker-1")
+    put(stores, k.STORAGECLASSES, "fast", "", provisioner="example.com/disks", volumeBindingMode="WaitForFirstConsumer")
+    mount = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    claim(stores, storageClassName="fast")
+    waiting = pending(stores, volumes=mount)
+    assert say(stores, waiting, "").clause == "fits on worker-1 now: waits for the scheduler"  # it waits for the pod, not the pod for it
+    notes = {"volume.kubernetes.io/selected-node": "worker-1"}
+    put(stores, k.CLAIMS, "data", spec={"storageClassName": "fast"}, status={"phase": "Pending"}, annotations=notes)
+    found = [f.clause for f in explain_pod(waiting, stores)]
+    assert found == ["claim data unbound: waits for provisioner example.com/disks on node worker-1"]
+
+
 # ---- what only the scheduler knows ---------------------------------------------------------------------------------------------------
 
 
