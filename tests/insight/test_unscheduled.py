@@ -12,7 +12,7 @@ from insight.why_samples import cluster, refuse
 from kubepane.cluster import kinds as k
 from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.stores import Stores
-from kubepane.insight import scheduler_message
+from kubepane.insight import pods, scheduler_message
 from kubepane.insight.finding import Finding, Level
 from kubepane.insight.why import explain_pod
 from recordings import recorded
@@ -312,6 +312,8 @@ def test_no_pod_is_too_odd_to_be_explained(case: Any) -> None:
         assert finding.clause.strip()
         assert finding.evidence
         assert "\n" not in finding.clause
+    if pods.level(case) in (Level.BAD, Level.WAIT):
+        assert explain_pod(case, stores, NOW)
     for finding in explain_pod(case, Stores(), NOW):  # nothing could be looked at
         assert "does not exist" not in finding.clause
         assert finding.clause

@@ -83,11 +83,11 @@ def look() -> Stage:
 
 
 def test_a_wide_pane_reads_like_the_pictures() -> None:
-    head, crash, waiting, well, *rest = look().text(118)
+    head, crash, waiting, well, *rest = look().text(116)
     assert head.split() == ["NAMESPACE", "NAME", "READY", "STATUS", "RST", "AGE", "CPU", "of", "limit", "MEM", "of", "limit", "NODE"]
-    assert crash == "✕ shop        web-0                        0/1 CrashLoopBackOff   7  60m exit 1: DB_URL is not set      chat-worker2"
-    assert waiting.startswith("○ chatapp     chatapp-7c9f8d6b54-q8zlm     0/1 Pending            0  52s taint dedicated=chatapp:NoSchedule on c")
-    assert well == "● chatapp     chatapp-6d5f9c7b88-4x2kd     1/1 Running            0  60m  371m ━━━━━━━╌  268Mi ━━━━╌╌╌╌ chat-worker"
+    assert crash == "✕ shop       web-0                        0/1 CrashLoopBackOff   7   60m exit 1: DB_URL is not set      chat-worker2"
+    assert waiting.startswith("○ chatapp    chatapp-7c9f8d6b54-q8zlm     0/1 Pending            0   52s taint dedicated=chatapp:NoSchedule on c")
+    assert well == "● chatapp    chatapp-6d5f9c7b88-4x2kd     1/1 Running            0   60m  371m ━━━━━━━╌  268Mi ━━━━╌╌╌╌ chat-worker"
     assert len(rest) == 2
 
 
@@ -105,6 +105,13 @@ def test_columns_go_in_the_order_of_the_look(width: int, columns: int) -> None:
     assert len(text[0].replace("of limit", "bar").split()) == columns
     assert all(name in text[0] for name in ("NAME", "READY", "STATUS", "AGE", "CPU"))
     assert all(len(line) <= width for line in text)
+
+
+@pytest.mark.parametrize("width", [58, 76, 94, 116, 150])
+def test_ages_are_never_cut(width: int) -> None:
+    here = stage()
+    pod(here.stores, "a-pod-with-a-name-that-takes-all-the-room", namespace="a-long-namespace", creationTimestamp="2026-06-01T11:50:19Z")
+    assert "9m41s" in here.text(width)[1]
 
 
 def test_only_exceptions_are_coloured() -> None:

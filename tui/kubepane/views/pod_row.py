@@ -19,7 +19,7 @@ from kubepane_widgets.lines import gauge
 
 ROOMY = 96  # cells from which the reason has room beside the STATUS column
 _BAR = 8
-_NAMESPACE = (Column("namespace", "NAMESPACE", 9, 14, drop=3), Column("namespace", "NAMESPACE", 11, 14, drop=3))
+_NAMESPACE = (Column("namespace", "NAMESPACE", 9, 14, drop=3), Column("namespace", "NAMESPACE", 10, 14, drop=3))
 _WIDE = (
     Column("nominated_node", "NOMINATED NODE", 14, 20, drop=10),
     Column("readiness_gates", "READINESS GATES", 6, 15, drop=9),
@@ -43,7 +43,7 @@ def columns(width: int, *, wide: bool, namespaces: bool) -> Sequence[Column]:
         Column("ready", "READY", 5, 5, right=True),
         Column("status", "STATUS", 9 if width < ROOMY else 16, 17),
         Column("restarts", "RESTARTS" if width > 140 else "RST", 3, 16 if wide else 8, right=True, drop=2),
-        Column("age", "AGE", 4, 5, right=True),
+        Column("age", "AGE", 5, 5, right=True),
         Column("cpu", "CPU", 5, 5, right=True),
         Column("cpu_bar", "of limit", 8, 9, drop=5),
         Column("memory", "MEM", 6, 6, right=True, drop=1),

@@ -117,12 +117,10 @@ def sentence(text: str) -> str:
     return short(text.strip().split(". ", 1)[0].rstrip("."))
 
 
-def statuses(pod: r.Pod) -> tuple[r.ContainerStatus, ...]:
-    """The containers in the order in which they matter: what is in the way of the others first."""
+def in_trouble(pod: r.Pod) -> list[r.ContainerStatus]:
+    """The containers in trouble, in their order; while the pod initializes the one in the way speaks for all."""
     stuck = pods.stuck_at(pod)
-    return (stuck,) if stuck is not None and not _initialized(pod) else pods.all_statuses(pod)
-
-
-def _initialized(pod: r.Pod) -> bool:
-    c = pods.condition(pod.status, "Initialized")
-    return c is not None and c.status == "True"
+    initialized = pods.condition(pod.status, "Initialized")
+    if stuck is not None and pods.trouble(stuck) and (initialized is None or initialized.status != "True"):
+        return [stuck]
+    return [s for s in pods.all_statuses(pod) if pods.trouble(s)]

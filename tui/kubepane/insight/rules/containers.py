@@ -8,9 +8,9 @@ from kubepane.cluster import resources as r
 from kubepane.insight import configuration
 from kubepane.insight.configuration import Complaint, Source
 from kubepane.insight.finding import Evidence, Finding, Level
-from kubepane.insight.pods import QUIET, all_statuses, stuck_at, trouble
+from kubepane.insight.pods import QUIET, all_statuses, stuck_at
 from kubepane.insight.rules import crashes, images
-from kubepane.insight.rules.case import Case, Rule, sentence, short, statuses
+from kubepane.insight.rules.case import Case, Rule, in_trouble, sentence, short
 from kubepane.insight.unseen import unseen
 
 _HOLDS_UP = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady", "FailedCreatePodContainer")
@@ -20,9 +20,8 @@ def failing(case: Case) -> Iterator[Finding]:
     """Every container in trouble; of init containers the one in the way."""
     if case.pod.status.phase == "Failed" and case.pod.status.reason:
         return  # the pod's own reason says more
-    for s in statuses(case.pod):
-        if trouble(s):
-            yield from _cause(case, s)
+    for s in in_trouble(case.pod):
+        yield from _cause(case, s)
 
 
 def _cause(case: Case, s: r.ContainerStatus) -> Iterator[Finding]:

@@ -110,7 +110,9 @@ def lost(case: Case) -> Iterator[Finding]:
     if node is None:
         doubt = unseen(case.stores.nodes)
         why = f" (could not look: {doubt})" if doubt else ""
-        yield Finding(Level.BAD, f"node {pod.spec.node_name} is lost{why}", (case.says("status.reason", "NodeLost"),))
+        yield Finding(
+            Level.BAD, f"{f'node {name}' if (name := pod.spec.node_name) else 'its node'} is lost{why}", (case.says("status.reason", "NodeLost"),)
+        )
         return
     ready = next((c for c in node.status.conditions or () if c.type == "Ready"), None)
     if ready is not None and ready.status == "True":
