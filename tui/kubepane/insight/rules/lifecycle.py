@@ -13,7 +13,7 @@ from kubepane.cluster import resources as r
 from kubepane.insight.ages import duration
 from kubepane.insight.finding import Evidence, Finding, Level
 from kubepane.insight.pods import all_statuses, condition
-from kubepane.insight.rules.case import Case, Rule, sentence, short
+from kubepane.insight.rules.case import Case, Rule, in_trouble, sentence, short
 from kubepane.insight.unseen import unseen
 
 _LOW = re.compile(r"low on resource: ([\w-]+)")
@@ -52,13 +52,11 @@ def _at(case: Case) -> str:
 
 
 def silent(case: Case) -> Iterator[Finding]:
-    """A failed pod of which no container says why."""
+    """A failed pod of which no container says why, and one of which nobody knows."""
     status = case.pod.status
-    if (
-        status.phase != "Failed"
-        or status.reason
-        or any(s.state.terminated is not None and s.state.terminated.exit_code for s in all_statuses(case.pod))
-    ):
+    if status.phase == "Unknown":
+        yield Finding(Level.BAD, "its kubelet does not report", (case.says("status.phase", "Unknown"),), "see to its node")
+    if status.phase != "Failed" or status.reason or in_trouble(case.pod):
         return
     target = condition(status, "DisruptionTarget")
     if target is not None and target.status == "True":
