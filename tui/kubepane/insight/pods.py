@@ -216,10 +216,10 @@ def level(pod: Pod) -> Level:
 
 def _level(pod: Pod) -> Level:
     state = pod.status
-    if state.phase == "Failed" or state.phase == "Unknown" or state.reason == "NodeLost":
-        return Level.BAD
     if state.phase == "Succeeded":
         return Level.DONE
+    if state.phase == "Failed" or state.phase == "Unknown" or state.reason == "NodeLost":
+        return Level.BAD
     if pod.metadata.deletion_timestamp is not None:
         return Level.BUSY
     if any(trouble(s) for s in all_statuses(pod)):
