@@ -200,7 +200,7 @@ def _true(state: PodStatus, kind: str) -> bool:
 def level(pod: Pod) -> Level:
     """How a pod is doing, from the pod alone: the same at any time. Costs about a microsecond for a healthy one."""
     state = pod.status
-    if state.phase == "Running" and pod.metadata.deletion_timestamp is None and (statuses := state.container_statuses):
+    if state.phase == "Running" and not state.reason and pod.metadata.deletion_timestamp is None and (statuses := state.container_statuses):
         for c in state.conditions or ():
             if c.type == "Ready":
                 if c.status != "True":
