@@ -18,6 +18,7 @@ class Action:
         rank: its place in the footer, 1 first; 0 is not shown there.
         panes: names of the panes on whose rows it acts; empty for anywhere.
         needs: (verb, resource) that RBAC must allow, None for nothing.
+        subresource: of the resource in `needs`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Action:
     rank: int = 0
     panes: tuple[str, ...] = ()
     needs: tuple[str, str] | None = None
+    subresource: str = ""
 
     @property
     def key(self) -> str:
@@ -61,8 +63,8 @@ DASHBOARD: tuple[Action, ...] = (
     Action("summary", ("d",), "summary", "summary and explanation", "Object"),
     Action("why", ("X",), "why", "why it does not work, with the evidence", "Object", 3),
     Action("yaml", ("y",), "yaml", "YAML, fetched fresh, Secrets masked", "Object"),
-    Action("logs", ("l",), "logs", "logs", "Object", 4, WITH_PODS),
-    Action("previous_logs", ("p",), "previous", "logs of the container before", "Object", 0, WITH_PODS),
+    Action("logs", ("l",), "logs", "logs", "Object", 4, WITH_PODS, ("get", "pods"), "log"),
+    Action("previous_logs", ("p",), "previous", "logs of the container before", "Object", 0, WITH_PODS, ("get", "pods"), "log"),
     Action("its_events", ("E",), "its events", "the object's events", "Object"),
     Action("copy_kubectl", ("K",), "copy", "copy the kubectl command that shows this", "Object"),
     Action("palette", ("colon",), "commands", "find an action by its name", "Program"),

@@ -7,6 +7,7 @@ Textual is imported only by the commands that draw, so that `--help` and `--vers
 from __future__ import annotations
 
 import argparse
+import gc
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -154,6 +155,7 @@ def _add_run(commands: Any, name: str) -> None:
 
 
 def _run(options: Options, given: argparse.Namespace) -> int:
+    gc.disable()  # while modules load and the first lists arrive nothing becomes garbage; `app.run` turns it on again
     from kubepane.app import run  # Textual: only where something is drawn
 
     return run(options)

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Iterable
 from random import Random
 
-from kubepane.cluster import connection, kubeconfig
+from kubepane.cluster import connection, kinds as k, kubeconfig
+from kubepane.cluster.access import Access
 from kubepane.cluster.api import Api
 from kubepane.cluster.clock import Clock, SystemClock
 from kubepane.cluster.cluster import Cluster
@@ -29,6 +30,7 @@ from kubepane.cluster.stores import Stores
 AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
 VERSION_AGAIN = 30.0
 HEAD_START = 0.03  # seconds
+_WITH_USAGE = (k.PODS, k.NODES, k.AUTOSCALERS)  # kinds whose panes show usage
 
 
 class Session:
@@ -55,12 +57,14 @@ class Session:
         self.namespaces = options.namespaces
         self.changed: Callable[[], None] = lambda: None
         self.api: Api | None = None
+        self.access: Access | None = None
         self._random = random or Random()  # noqa: S311  (jitter, not secrets)
         self._kubeconfig: Kubeconfig | None = None
         self._connection: Connection | None = None
         self._cluster: Cluster | None = None
         self._wanted: tuple[Kind, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
+        self._asking: set[tuple[str, ...]] = set()
         self._log = logging.getLogger("kubepane")
 
     # ---- life
@@ -117,8 +121,8 @@ class Session:
         self.changed()
 
     def _connect(self, context: Context) -> None:
-        self._connection = Connection(context, clock=self.clock)
-        self.api = Api(self._connection, clock=self.clock, read_only=self.options.read_only)
+        self.api = self._door(context)
+        self.access = Access(self.api, self.clock)
         for store in self.stores:
             store.set_freshness(Freshness())
         self._cluster = Cluster(
@@ -135,6 +139,11 @@ class Session:
         self._cluster.start()
         self.journal.write("session", f"connecting to {context.target.server} as {context.target.user or 'nobody'}")
         self.want(self._wanted)
+
+    def _door(self, context: Context) -> Api:
+        """The one door for requests to this cluster."""
+        self._connection = Connection(context, clock=self.clock)
+        return Api(self._connection, clock=self.clock, read_only=self.options.read_only)
 
     async def _ask_version(self) -> None:
         assert self.api is not None
@@ -164,7 +173,7 @@ class Session:
         if self._cluster is not None:
             for kind in self._wanted:
                 self._cluster.ensure(kind)
-            self._cluster.want_metrics(True)
+            self._cluster.want_metrics(any(kind in _WITH_USAGE for kind in self._wanted))
 
     def set_namespaces(self, names: tuple[str, ...]) -> None:
         """Shows other namespaces, all for none."""
@@ -180,6 +189,26 @@ class Session:
     def seen_namespaces(self) -> set[str]:
         """Namespaces that are known from what is held, where they may not be listed."""
         return {obj.metadata.namespace for store in (self.stores.deployments, self.stores.services) for obj in store}
+
+    def may(self, verb: str, resource: str, namespace: str, subresource: str = "") -> bool | None:
+        """Whether we may; None while that is not known: then it is asked, and `changed` is called when the answer is there."""
+        if self.access is None:
+            return None
+        held = self.access.known(verb, resource, namespace, subresource=subresource)
+        if held is None and (verb, resource, namespace, subresource) not in self._asking:
+            self._asking.add((verb, resource, namespace, subresource))
+            self._tasks.append(asyncio.get_running_loop().create_task(self._ask_access(verb, resource, namespace, subresource)))
+        return held.allowed if held is not None else None
+
+    async def _ask_access(self, *question: str) -> None:
+        verb, resource, namespace, subresource = question
+        assert self.access is not None
+        try:
+            await self.access.allowed(verb, resource, namespace, subresource=subresource)
+        finally:
+            self._asking.discard((verb, resource, namespace, subresource))
+            self._tasks = [task for task in self._tasks if not task.done()]
+        self.changed()
 
     # ---- what the header and the status line say
 

@@ -10,6 +10,7 @@ from textual.binding import BindingType
 
 from kubepane.actions import DASHBOARD
 from kubepane.cluster import kinds as k
+from kubepane.cluster.access import needs
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.resources import Object
 from kubepane.cluster.session import Session
@@ -192,10 +193,17 @@ class DashboardScreen(PanesScreen):
         self._open("yaml")
 
     def action_logs(self) -> None:
-        self._open("logs")
+        self._open_logs(previous=False)
 
     def action_previous_logs(self) -> None:
-        self._open("logs", previous=True)
+        self._open_logs(previous=True)
+
+    def _open_logs(self, *, previous: bool) -> None:
+        chosen = self.selected()
+        if chosen is not None and self.session.may("get", "pods", chosen[1].metadata.namespace, "log") is False:
+            self.notify(f"missing: {needs('get', 'pods', chosen[1].metadata.namespace, subresource='log')}", severity="warning", markup=False)
+        else:
+            self._open("logs", previous=previous)
 
     def action_its_events(self) -> None:
         self._open("events")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import traceback
 from collections.abc import Iterator, Sequence
 
 from textual import events, on
@@ -14,11 +15,13 @@ from textual.widgets import ContentSwitcher
 
 from kubepane.actions import DASHBOARD, Action
 from kubepane.cluster.kinds import Kind
+from kubepane.cluster.redaction import redact
 from kubepane.cluster.resources import Object
 from kubepane.cluster.session import Session
 from kubepane.screens import chrome, keys
 from kubepane.screens.feed import Feed, utc_now
 from kubepane.screens.layouts import FOLLOWERS, LAYOUTS, PANES, SHORT
+from kubepane.views.guarded import GuardedTable
 from kubepane.views.table import Table
 from kubepane.views.view import World
 from kubepane_widgets.diff import PromptScreen
@@ -31,7 +34,7 @@ from kubepane_widgets.prompt import Prompt
 _BREATH = 0.002  # seconds for others between two slices
 
 
-class TitledTable(Table):
+class TitledTable(GuardedTable):
     """A table whose title becomes the tab strip where the screen shows one pane at a time."""
 
     strip: tuple[str, ...] = ()  # the panes to name, empty where the title stands for itself
@@ -93,10 +96,14 @@ class PanesScreen(PromptScreen[None]):
         """The table of a pane, made when it is first wanted."""
         if name not in self.tables:
             view = (PANES | FOLLOWERS)[name](self.world)
-            table = TitledTable(view, self.pacer.changed, utc_now)
+            table = TitledTable(view, self.pacer.changed, utc_now, self._pane_failed)
             table.namespaces = frozenset(self.session.namespaces)
             self.tables[name] = table
         return self.tables[name]
+
+    def _pane_failed(self, name: str, error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self.session.journal.write(name, redact(f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"))
 
     async def only(self, panes: Sequence[str]) -> None:
         """Shows these panes and no others: below each other unless they are all of the overview."""
@@ -214,7 +221,13 @@ class PanesScreen(PromptScreen[None]):
         return [a for a in DASHBOARD if not a.panes or self.current in a.panes]
 
     def _dim(self, action: Action) -> bool:
-        return action.name in ("open", "why", "logs") and self.selected() is None
+        """Whether an action cannot be done now: nothing is selected, or the right for it is missing."""
+        chosen = self.selected()
+        if action.name in ("open", "why", "logs", "previous_logs") and chosen is None:
+            return True
+        if action.needs is None or chosen is None:
+            return False
+        return self.session.may(*action.needs, chosen[1].metadata.namespace, action.subresource) is False
 
     # ---- what is selected ------------------------------------------------------------------------------------------------------
 

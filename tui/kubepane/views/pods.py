@@ -151,9 +151,9 @@ class PodsView(View):
                 return -born.timestamp() if born else None
             case "cpu" | "memory":
                 used = self._used(pod)
-                return None if used is None else -(used.cpu if column == "cpu" else used.memory)
+                return None if used is None else used.cpu if column == "cpu" else used.memory
             case "restarts":
-                return -pods.status(pod).restarts
+                return pods.status(pod).restarts
         return super().value(key, column, now)
 
     def facts(self, now: datetime) -> list[str]:

@@ -17,6 +17,7 @@ from kubepane_widgets.columns import Column, Row
 from kubepane_widgets.lines import Line
 from kubepane_widgets.order import Order, Rank
 
+_FIRST: Rank = (-1,)
 _LAST: Rank = (2,)
 _AT_ONCE = 100  # rows taken in between two looks at the clock
 
@@ -101,7 +102,7 @@ class Table:
 
     def set_sort(self, column: str) -> None:
         """Sorts by a column; the same one again turns the order around; "" is the view's own order."""
-        self.order.reverse = bool(column) and column == self.sort and not self.order.reverse
+        self.order.reverse = not self.order.reverse if column and column == self.sort else column in self.view.largest_first
         self.sort = column
         self.rebuild()
 
@@ -133,7 +134,7 @@ class Table:
             return rank
         value = self.view.value(key, self.sort, self._now())
         if value is None or value == "":
-            return (_LAST, *rank)
+            return (_FIRST if self.order.reverse else _LAST, *rank)  # what is not known comes last either way
         return ((0, value) if isinstance(value, (int, float)) else (1, str(value)), *rank)
 
     # ---- freshness

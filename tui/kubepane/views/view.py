@@ -42,6 +42,8 @@ class View(ABC):
 
     counted: ClassVar[bool] = True  # whether the title tells how many rows there are
 
+    largest_first: ClassVar[frozenset[str]] = frozenset(("cpu", "memory", "restarts", "count"))  # columns that one sorts for their peaks
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.stores = world.stores
