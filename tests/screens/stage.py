@@ -19,6 +19,7 @@ from kubepane.cluster.kubeconfig import Choice
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.screens.dashboard import DashboardScreen
+from kubepane_widgets.pane import Pane
 
 
 class ModelSession(Session):
@@ -39,9 +40,9 @@ class ModelSession(Session):
     async def _ask_version(self) -> None:
         self.server_version = "v1.35.4"
 
-    watches = property(lambda self: self.requests.open)  # type: ignore[assignment]
-    requests_per_second = property(lambda self: 0.0)  # type: ignore[assignment]
-    bytes_per_second = property(lambda self: 0.0)  # type: ignore[assignment]
+    watches = property(lambda self: self.requests.open)
+    requests_per_second = property(lambda self: 0.0)
+    bytes_per_second = property(lambda self: 0.0)
 
     def contexts(self) -> tuple[Choice, ...]:
         return (Choice("test", "test", "https://127.0.0.1:1", "ann", "", True), Choice("other", "o", "https://127.0.0.1:2", "bob", "", False))
@@ -55,6 +56,7 @@ async def dashboard(model: Model, *, size: tuple[int, int] = (120, 40), options:
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, session, pilot)
         await stage.until(lambda: all(s.freshness.state.value not in ("connecting", "syncing") for s in (session.stores.pods, session.stores.events)))
+        await stage.until(lambda: isinstance(app.focused, Pane))
         yield stage
 
 

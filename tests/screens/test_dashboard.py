@@ -94,6 +94,7 @@ async def test_namespaces_are_chosen_at_run_time_and_given_up_with_0() -> None:
 async def test_the_object_screen_tells_yaml_relations_and_the_end() -> None:
     m = model()
     async with dashboard(m) as stage:
+        await stage.until(lambda: stage.screen.pane().cursor)
         await stage.keys("enter")
         await stage.until(lambda: isinstance(stage.app.screen, ObjectScreen))
         await stage.shows("Pod shop/broken", "image")

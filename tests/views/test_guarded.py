@@ -41,11 +41,11 @@ def test_a_view_that_fails_says_so_and_is_tried_again(told: list[tuple[str, str]
     (key,) = table.order
     assert len(table.row(key, 80, 20).cells) == len(view.columns(80, 20))
     assert told == [("services", "'nothing'")]
-    assert table.freshness.state.value == "error"
+    assert table.freshness.state.value == "failed"
     assert table.stale
     assert "KeyError in this pane" in "".join(text for text, _ in table.fresh())
-    assert list(table.order) == []
     assert table.update() == set()
+    assert list(table.order) == []
     assert told == [("services", "'nothing'")]  # not once for every paint
     view.ill = False
     clock[0] += 1.5

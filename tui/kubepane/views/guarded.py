@@ -45,7 +45,6 @@ class GuardedTable(Table):
             self._since = self._now()
             self._again = time.monotonic() + PAUSES[min(self._times, len(PAUSES) - 1)]
             self._times += 1
-            self.order.rebuild({})
             self._failed(self.view.name, error)
             return instead
 
@@ -58,6 +57,8 @@ class GuardedTable(Table):
 
     def update(self, until: float = math.inf) -> set[str]:
         if self._fault:
+            if len(self.order):  # not where it failed: a pane may be in the middle of reading the order
+                self.order.rebuild({})
             if time.monotonic() < self._again:
                 return set()
             self._fault = ""
