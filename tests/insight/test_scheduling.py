@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from builders import pod, put
-from kubepane.cluster import kinds as k
+from kubepane.cluster import kinds, kinds as k
 from kubepane.cluster.resources import Taint, Toleration
 from kubepane.cluster.stores import Stores
 from kubepane.insight import demand, placement, scheduling, taints
@@ -160,7 +160,8 @@ def test_what_is_bound_counts_until_it_ends() -> None:
     assert verdict(waiting, stores).fits == ("a",)
     other = bound(stores, "other", "a", "1")
     assert verdict(waiting, stores).fits == ()
-    put(stores, k.PODS, "other", uid=other.metadata.uid, spec={"nodeName": "a"}, status={"phase": "Succeeded"})
+    busy = {"nodeName": "a", "containers": [{"name": "app", "resources": {"requests": {"cpu": "1"}}}]}
+    put(stores, k.PODS, "other", uid=other.metadata.uid, spec=busy, status={"phase": "Succeeded"})
     assert verdict(waiting, stores).fits == ("a",)
 
 
@@ -281,6 +282,9 @@ def test_pods_of_other_namespaces_do_not_count_unless_they_are_meant() -> None:
     chosen = {"matchLabels": {"team": "x"}}
     assert verdict(pending(stores, "p3", affinity=together("podAntiAffinity", namespaceSelector=chosen)), stores).fits == ()
     assert verdict(pending(stores, "p4", affinity=together("podAntiAffinity", namespaceSelector={})), stores).fits == ()
+    stores.pods.replace([])
+    bound(stores, "web-2", "a", labels={"app": "web"})
+    assert verdict(pending(stores, "p5", affinity=together("podAntiAffinity", namespaces=["other"])), stores).fits == ("a",)
 
 
 def test_the_rule_of_a_pod_that_runs_counts_for_the_one_that_comes() -> None:
@@ -291,6 +295,19 @@ def test_the_rule_of_a_pod_that_runs_counts_for_the_one_that_comes() -> None:
     assert reasons(stores, waiting) == {"a": (Reason("apart", "of lonely"),)}
     stores.pods.drop(guard.metadata.uid)
     assert verdict(waiting, stores).fits == ("a",)
+    assert not fleet(stores).guards
+
+
+def test_a_rule_that_was_read_anew_is_the_same_rule() -> None:
+    stores = Stores()
+    node(stores, "a")
+    held = bound(stores, "lonely", "a", affinity=together("podAntiAffinity"))
+    assert len(fleet(stores).guards) == 1
+    kinds._shared.clear()  # from now on equal parts of pods are other objects
+    again = bound(stores, "lonely", "a", affinity=together("podAntiAffinity"))
+    assert again.spec.affinity is not held.spec.affinity
+    assert len(fleet(stores).guards) == 1
+    stores.pods.drop(again.metadata.uid)
     assert not fleet(stores).guards
 
 

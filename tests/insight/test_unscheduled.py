@@ -68,6 +68,12 @@ def test_the_control_plane_is_named_where_there_is_nothing_else() -> None:
     assert say(stores, pending(stores)).clause == "taint node-role.kubernetes.io/control-plane:NoSchedule on cp-0"
 
 
+def test_no_node_is_large_enough_whatever_the_control_plane_has() -> None:
+    stores = look()
+    stores.nodes.drop(stores.nodes.named("", "chat-worker3").metadata.uid)  # type: ignore[union-attr]
+    assert say(stores, pending(stores, cpu="5")).clause == "asks cpu 5, no node has more than 4"
+
+
 @pytest.mark.parametrize(
     ("spec", "clause"),
     [

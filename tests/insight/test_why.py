@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -185,6 +186,7 @@ def test_a_container_that_the_kubelet_killed_for_its_probe() -> None:
     probe = {"livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080}}}
     event(stores, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", path="spec.containers{app}", at=ENDED)
     assert why(sick(crashing(137), app=probe), stores) == "liveness /healthz 500, killed: exit 137"
+    assert why(sick(crashing(1), app=probe), stores) == "exit 1"  # it ended by itself
     event(
         stores, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", path="spec.containers{app}", at="2026-06-01T11:40:00Z"
     )
@@ -207,6 +209,7 @@ def test_a_restart_of_a_moment_ago_is_worth_a_look() -> None:
     assert [(f.level, f.clause) for f in found] == [
         (Level.WARN, "restarted 2m ago: out of memory on the node, no limit of its own, exit 137"),
     ]
+    assert explain_pod(well, cluster(), NOW + timedelta(minutes=9)) == []  # long ago
     assert explain_pod(well, cluster()) == []  # without a time nothing is said that changes by itself
 
 
@@ -390,7 +393,9 @@ GONE: dict[str, Any] = {"deletionTimestamp": "2026-06-01T11:56:00Z"}
 def test_a_pod_that_does_not_go() -> None:
     held = sick(container(ended(0, "Completed")), finalizers=["batch.kubernetes.io/job-tracking"], **GONE)
     assert why(held) == "held by finalizer batch.kubernetes.io/job-tracking"
+    assert why(sick(running(True), finalizers=["x/y"], **GONE)) == ""  # its containers hold it
     late = sick(running(True), **GONE)
+    assert why(late, now=datetime(2026, 6, 1, 11, 56, 4, tzinfo=UTC)) == ""
     assert why(late) == ""
     assert why(late, now=NOW) == "grace period over 4m ago, app still runs"
     moved = sick(running(True), status={"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]}, **GONE)
@@ -443,6 +448,12 @@ def test_the_worst_comes_first() -> None:
     pod = sick(running(name="web"), crashing(1, name="app"), spec={"containers": [{"name": "web", **LOGIN}, {"name": "app"}]})
     assert [f.clause for f in explain_pod(pod, stores)] == ["app: exit 1", "web: readiness /login has not succeeded yet"]
     assert [f.level for f in explain_pod(pod, stores)] == [Level.BAD, Level.BUSY]
+
+
+def test_a_rule_that_comes_late_may_say_the_worst() -> None:
+    moved = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    found = explain_pod(sick(crashing(1), status={"conditions": [moved]}, **GONE), cluster())
+    assert [f.clause for f in found] == ["exit 1", "evicted (drain or eviction request)"]
 
 
 def test_every_rule_is_registered_once() -> None:

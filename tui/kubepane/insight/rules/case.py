@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from kubepane.cluster import resources as r
 from kubepane.cluster.stores import Stores
@@ -38,21 +38,10 @@ class Case:
             self._events = sorted(self.stores.events.by("object", self.pod.metadata.uid), key=events.when, reverse=True)
         return self._events
 
-    def newest(self, reasons: Iterable[str], container: str = "", since: datetime | None = None) -> r.Event | None:
-        """The newest event with one of these reasons.
-
-        Args:
-            reasons: which.
-            container: about this container, or about the whole pod.
-            since: not older than this, but for the second that timestamps are cut to.
-        """
+    def newest(self, reasons: Iterable[str], container: str = "") -> r.Event | None:
+        """The newest event with one of these reasons, about this container or about the whole pod."""
         wanted = frozenset(reasons)
-        for event in self.events:
-            if since is not None and events.when(event) < since - timedelta(seconds=1):
-                return None
-            if event.reason in wanted and (not container or events.container(event) in ("", container)):
-                return event
-        return None
+        return next((e for e in self.events if e.reason in wanted and (not container or events.container(e) in ("", container))), None)
 
     def says(self, field: str, value: str) -> Evidence:
         """A fact of the pod itself."""
