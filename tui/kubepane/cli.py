@@ -193,4 +193,14 @@ def _doctor(options: Options, given: argparse.Namespace) -> int:
     return doctor(options, given.format)
 
 
-COMMANDS: dict[str, Callable[[Any, str], None]] = {"run": _add_run, "snapshot": _add_snapshot, "doctor": _add_doctor}
+def _add_demo(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "the story on a simulated cluster (not in this version)", "kubepane demo")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: Options, given: argparse.Namespace) -> int:
+    sys.stderr.write("kubepane demo: this version has no simulated cluster yet; kubepane run shows the cluster of your kubeconfig\n")
+    return USAGE
+
+
+COMMANDS: dict[str, Callable[[Any, str], None]] = {"run": _add_run, "snapshot": _add_snapshot, "doctor": _add_doctor, "demo": _add_demo}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -35,11 +35,15 @@ class Journal:
         self._clock = clock
         self._lines: deque[Line] = deque(maxlen=LINES)
         self.version = 0  # raised by every line
+        self.sink: Callable[[Line], None] | None = None  # gets every line as well: a log file
 
     def write(self, subject: str, text: str) -> None:
         """Adds a line."""
-        self._lines.append(Line(self._clock.now(), subject, text if len(text) <= LONGEST else text[:LONGEST] + "…"))
+        line = Line(self._clock.now(), subject, text if len(text) <= LONGEST else text[:LONGEST] + "…")
+        self._lines.append(line)
         self.version += 1
+        if self.sink is not None:
+            self.sink(line)
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self._lines)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from random import Random
 
-from kubepane.cluster import connection, kinds as k, kubeconfig
+from kubepane.cluster import connection, kinds as k, kubeconfig, log_file
 from kubepane.cluster.access import Access
 from kubepane.cluster.api import Api
 from kubepane.cluster.clock import Clock, SystemClock
@@ -51,6 +51,8 @@ class Session:
         self.stores = Stores()
         self.metrics = Metrics()
         self.journal = Journal(self.clock)
+        if options.log_file:
+            self.journal.sink = log_file.to(options.log_file)
         self.target: Target | None = None
         self.server_version = ""
         self.problem: ClusterError | None = None
