@@ -67,3 +67,18 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_demo_says_that_it_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo"]) == cli.USAGE
     assert "no simulated cluster yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--theme", "no-such"), "no theme 'no-such'"),
+        (("run", "--config", "/nope/c"), "no configuration file"),
+        (("run", "--log-file", "/nope/l"), "cannot write"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_line_and_exit_2(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == cli.USAGE
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1

@@ -110,6 +110,19 @@ def test_an_empty_pane_says_whether_it_is_the_filter() -> None:
     assert text(t.empty(80, 20)[0]) == "Nothing passes the filter zzz"
 
 
+def test_a_namespace_that_does_not_exist_is_said_where_that_can_be_known() -> None:
+    stores = Stores()
+    stores.services.set_freshness(Freshness(State.LIVE))
+    t = table(stores)
+    t.set_namespaces(["shopp"])
+    assert text(t.empty(80, 20)[0]) == "No Services in namespace shopp."
+    put(stores, k.NAMESPACES, "shop")
+    stores.namespaces.set_freshness(Freshness(State.LIVE))
+    assert text(t.empty(80, 20)[0]) == "▲ No namespace shopp."
+    t.set_namespaces(["shop", "shopp"])
+    assert text(t.empty(80, 20)[0]) == "No Services in namespace shop, shopp."
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["put", "drop", "update"]), st.integers(0, 5)), max_size=40))
 def test_the_order_is_always_that_of_the_store(steps: list[tuple[str, str, int]]) -> None:
     stores = Stores()

@@ -17,6 +17,7 @@ from textual.binding import BindingType
 from textual.filter import LineFilter
 
 from kubepane import config, crash
+from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.screens.dashboard import DashboardScreen
@@ -46,7 +47,9 @@ class KubepaneApp(DiffApp[int]):
         for theme in THEMES:
             self.register_theme(theme)
         wanted = session.options.theme or THEMES[0].name
-        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        if wanted not in self.available_themes:
+            raise BadConfig(f"no theme {wanted!r}; there are {', '.join(sorted(self.available_themes))}")
+        self.theme = wanted
         if keys:
             self.set_keymap(keys)
 

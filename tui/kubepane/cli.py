@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kubepane import __version__
+from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 
 DONE, NO, USAGE, UNREACHABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(_options(given), given)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BadConfig as error:
+        sys.stderr.write(f"kubepane: {error}\n")
+        return USAGE
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away: nobody is left to tell
         return NO

@@ -14,6 +14,7 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
 from kubepane.actions import DASHBOARD, Action
+from kubepane.cluster import kinds as k
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.redaction import redact
 from kubepane.cluster.resources import Object
@@ -150,7 +151,8 @@ class PanesScreen(PromptScreen[None]):
 
     def _kinds(self) -> list[Kind]:
         """The kinds that the panes of this layout read."""
-        return list(dict.fromkeys(kind for name in self._places[self.layout_name] for kind in self.table(name).view.kinds))
+        kinds = dict.fromkeys(kind for name in self._places[self.layout_name] for kind in self.table(name).view.kinds)
+        return [*kinds, k.NAMESPACES] if k.NAMESPACES not in kinds else list(kinds)  # to choose from, and to tell a mistyped one
 
     def pane(self) -> Pane:
         """The pane that has the focus, or would have it."""

@@ -14,6 +14,7 @@ from kubepane.views import trust
 from kubepane.views.filter import Filter
 from kubepane.views.view import View
 from kubepane_widgets.columns import Column, Row
+from kubepane_widgets.glyphs import G
 from kubepane_widgets.lines import Line
 from kubepane_widgets.order import Order, Rank
 
@@ -204,6 +205,15 @@ class Table:
             return lines
         if self.filter.text:
             return [[(f"Nothing passes the filter {self.filter.text}", "fg")], [("Esc", "accent"), (" clears it", "soft")]]
+        if (absent := self._absent_namespaces()) is not None:
+            return [[(f"{G['warn']} ", "warn"), (f"No namespace {absent}.", "fg")], [("n", "accent"), (" chooses another", "soft")]]
         where = f" in namespace {', '.join(sorted(self.namespaces))}." if self.namespaces else "."
         first, *rest = self.view.none()
         return [[*first, (where, "fg")], *rest]
+
+    def _absent_namespaces(self) -> str | None:
+        """The namespaces asked for, where none of them exists: a list in a missing namespace is empty, not an error (rule R32)."""
+        known = self.view.stores.namespaces
+        if not self.namespaces or not known.freshness.complete or any(known.named("", name) for name in self.namespaces):
+            return None
+        return ", ".join(sorted(self.namespaces))
