@@ -6,6 +6,7 @@ import pytest
 from textual.app import App
 
 from kubepane.cluster import kinds as k
+from kubepane.cluster.metrics import Usage
 from kubepane.cluster.options import Options
 from kubepane.screens.object import ObjectScreen
 from screens.stage import dashboard, model
@@ -221,3 +222,15 @@ async def test_logs_that_rbac_denies_name_the_verb() -> None:
         await stage.keys("l")
         await stage.pilot.pause()
         await stage.keys("escape")
+
+
+async def test_usage_that_comes_later_is_shown_without_another_change() -> None:
+    async with dashboard(model()) as stage:
+        await stage.shows("web-1-00000")
+        usage = Usage(cpu=371, memory=268 << 20)
+        stage.session.metrics.took_pods({"shop/web-1-00000": usage}, {})
+        await stage.shows("371m", "268Mi")
+        stage.session.metrics.took_pods({"shop/web-1-00000": usage, "shop/web-1-00002": Usage(cpu=999, memory=1 << 20)}, {})
+        await stage.shows("999m")
+        await stage.keys("o", *"cpu", "enter")
+        await stage.until(lambda: next(line for line in stage.text().splitlines() if "web-1-" in line).count("00002") == 1)

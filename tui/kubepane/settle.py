@@ -27,7 +27,7 @@ async def settle(session: Session, kinds: Sequence[Kind], wait: float) -> None:
     loop = asyncio.get_running_loop()
     deadline, nothing_since = loop.time() + wait, loop.time()
     changed = asyncio.Event()
-    session.changed = changed.set
+    session.changed = session.metrics.wake = changed.set
     while (now := loop.time()) < deadline:
         if session.problem is not None:
             raise session.problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isnan, nan
 
@@ -89,7 +89,8 @@ class Metrics:
         self.node_freshness = Freshness()
         self.period = 15.0  # seconds between polls
         self.sampled_at: datetime | None = None  # newest timestamp of the last answer
-        self.version = 0  # raised by every poll
+        self.version = 0  # raised by everything that a reader may see
+        self.wake: Callable[[], None] = lambda: None  # called when the version was raised
         self._pod_history: dict[str, History] = {}
         self._node_history: dict[str, History] = {}
         self._missed: dict[str, int] = {}
@@ -123,24 +124,24 @@ class Metrics:
         most = min(HISTORY, max(FEWEST, ALL_SAMPLES // max(1, len(pods))))
         self._remember(self._pod_history, pods, most)
         self.sampled_at = max((u.at for u in pods.values() if u.at is not None), default=self.sampled_at)
-        self.version += 1
+        self._raise()
 
     def took_nodes(self, nodes: dict[str, Usage]) -> None:
         """A complete answer for nodes."""
         self.nodes = nodes
         self._remember(self._node_history, nodes, HISTORY)
-        self.version += 1
+        self._raise()
 
     def forget_usage(self) -> None:
         """There is no usage to be had: old figures would be taken for present ones."""
         self.pods, self.nodes, self.containers = {}, {}, {}
-        self.version += 1
+        self._raise()
 
     def set_freshness(self, pods: Freshness, nodes: Freshness) -> None:
         """How far the figures can be trusted."""
         if (pods, nodes) != (self.freshness, self.node_freshness):
             self.freshness, self.node_freshness = pods, nodes
-            self.version += 1
+            self._raise()
 
     def saw_scale(self, uid: str, scale: Scale) -> None:
         """Adds a moment of an HPA; of moments that are all alike only the first and the last are kept."""
@@ -149,6 +150,11 @@ class Metrics:
             seen[-1] = scale
         else:
             seen.append(scale)
+        self._raise()
+
+    def _raise(self) -> None:
+        self.version += 1
+        self.wake()
 
     def forget_scales(self, uid: str) -> None:
         """The HPA is gone."""

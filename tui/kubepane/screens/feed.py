@@ -11,6 +11,7 @@ from kubepane.views import trust
 from kubepane.views.table import Table
 from kubepane_widgets.pane import Pane
 
+BY_USAGE = ("cpu", "memory")
 SLICE = 0.008  # seconds that rows are taken in at a time: a first sync of thousands is spread over several such slices
 
 
@@ -26,6 +27,7 @@ class Feed:
         self._panes = panes
         self._now = now
         self._changed: dict[int, set[str]] = {}  # by table, what was taken in and not painted yet
+        self._usage: dict[int, int] = {}  # by pane, the version of the usage figures that it shows
 
     def take_in(self) -> bool:
         """Takes changes into the tables for the length of a slice; whether something is left."""
@@ -41,7 +43,20 @@ class Feed:
         stamp = self._now().timestamp()
         changed, self._changed = self._changed, {}
         for pane, table in self._panes():
-            pane.flush(changed.get(id(table), ()), stamp)
+            keys = changed.get(id(table), set())
+            if self._new_usage(pane, table):
+                keys = keys | set(pane.keys_shown)
+            pane.flush(keys, stamp)
+
+    def _new_usage(self, pane: Pane, table: Table) -> bool:
+        """Whether there are other usage figures than those that this pane shows; a sort by them is made anew."""
+        version = table.view.world.metrics.version
+        if not table.view.shows_usage or self._usage.get(id(pane)) == version:
+            return False
+        self._usage[id(pane)] = version
+        if table.sort in BY_USAGE:
+            table.rebuild()
+        return True
 
     def flush(self) -> bool:
         """One slice, painted; whether something is left."""

@@ -84,7 +84,7 @@ class PanesScreen(PromptScreen[None]):
         yield Prompt()
 
     async def on_mount(self) -> None:
-        self.session.changed = self.pacer.changed
+        self.session.changed = self.session.metrics.wake = self.pacer.changed
         self.app.pacer = self.pacer  # type: ignore[attr-defined]
         await self._show(self.layout_name)
 

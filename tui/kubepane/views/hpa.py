@@ -30,6 +30,7 @@ class AutoscalersView(View):
     name: ClassVar[str] = "hpa"
     title: ClassVar[str] = "HPA"
     number: ClassVar[int] = 5
+    shows_usage: ClassVar[bool] = True
     kinds: ClassVar[tuple[Kind, ...]] = (k.AUTOSCALERS, *_TARGETS, k.PODS)
 
     def __init__(self, world: World) -> None:

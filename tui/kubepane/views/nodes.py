@@ -39,6 +39,7 @@ class NodesView(View):
     name: ClassVar[str] = "nodes"
     title: ClassVar[str] = "Nodes"
     number: ClassVar[int] = 3
+    shows_usage: ClassVar[bool] = True
     kinds: ClassVar[tuple[Kind, ...]] = (k.NODES, k.PODS)
 
     def __init__(self, world: World) -> None:

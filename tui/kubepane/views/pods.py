@@ -36,6 +36,7 @@ class PodsView(View):
     name: ClassVar[str] = "pods"
     title: ClassVar[str] = "Pods"
     number: ClassVar[int] = 1
+    shows_usage: ClassVar[bool] = True
     kinds: ClassVar[tuple[Kind, ...]] = (
         k.PODS, k.NODES, k.CLAIMS, k.VOLUMES, k.STORAGECLASSES, k.CONFIGMAPS, k.SECRETS, k.EVENTS,
     )  # fmt: skip

@@ -42,6 +42,7 @@ class View(ABC):
 
     counted: ClassVar[bool] = True  # whether the title tells how many rows there are
 
+    shows_usage: ClassVar[bool] = False  # rows hold figures of metrics.k8s.io, or a history of them
     largest_first: ClassVar[frozenset[str]] = frozenset(("cpu", "memory", "restarts", "count"))  # columns that one sorts for their peaks
 
     def __init__(self, world: World) -> None:
