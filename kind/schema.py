@@ -1,25 +1,31 @@
-"""Makes `kubepane_embedded/schema.json` from a real API server: known and required fields, merge keys, list types.
+"""Makes the tables of the embedded cluster: `schema.json` from a real API server, `wire.json` from the Go modules it is built of.
 
-    KUBECONFIG=… python kind/schema.py            # writes the table
-    KUBECONFIG=… python kind/schema.py --check    # exit 1 when it differs from the committed one
+    KUBECONFIG=… python kind/schema.py            # writes both
+    KUBECONFIG=… python kind/schema.py --check    # exit 1 when one differs from the committed one
 
 Kubernetes' OpenAPI documents are licensed under Apache-2.0; the table carries no descriptions.
 A type is `{field: [type, marks…]}`; types are short words: `s` string, `i`/`l` int32/int64, `f` number, `b` boolean, `q` quantity,
 `o` int-or-string, `t`/`u` Time/MicroTime, `y` bytes, `d` duration, `*` anything, `#Type` an object, `[]T` a list, `{}T` a map.
 Marks: `r` required, `k:a,b` list-map keys, `S` list-type set, `A` atomic, `m:key` patch merge key, `P` patch strategy merge, `K` retainKeys,
 `z` a struct by value: an empty object has it too.
+In `wire.json` a type is its protobuf fields, `1 metadata 2 spec`; `*Type` is a message whose fields JSON shows in place.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent / "kubepane_embedded" / "schema.json"
+HERE = Path(__file__).parent / "kubepane_embedded"
+MODULES = ("k8s.io/api", "k8s.io/apimachinery", "k8s.io/apiextensions-apiserver")
+VERSION = "v0.35.4"
+MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
+FIELD = re.compile(r"^\s+(?:optional|repeated|required)?\s*(map<[^>]+>|[\w.]+)\s+(\w+)\s*=\s*(\d+);", re.MULTILINE)
 DOCUMENTS = (
     "api/v1",
     "apis/apps/v1",
@@ -126,7 +132,7 @@ class Table:
         for name, schema in sorted(self.schemas.items()):
             for gvk in schema.get("x-kubernetes-group-version-kind", []):
                 group, version, kind = gvk["group"], gvk["version"], gvk["kind"]
-                if kind in KINDS and name.endswith(f".{kind}"):
+                if (kind in KINDS or (kind, group, version) == ("DeleteOptions", "", "v1")) and name.endswith(f".{kind}"):
                     self.kinds[f"{group}/{version}/{kind}" if group else f"{version}/{kind}"] = self.reference(name)
 
     def reference(self, name: str) -> str:
@@ -196,30 +202,84 @@ def fetch(path: str) -> dict[str, Any]:
     return document
 
 
-def build() -> str:
-    """The table as JSON text, one type a line."""
+def build() -> tuple[Table, list[str]]:
+    """The types of all served kinds, and which of them are atomic."""
     schemas: dict[str, Any] = {}
     for path in DOCUMENTS:
         for name, schema in fetch(path)["components"]["schemas"].items():
             schemas.setdefault(name, schema)
     table = Table(schemas)
     table.add_kinds()
-    atomic = [name for name in atomic_types(schemas) if name in table.types]
+    return table, [name for name in atomic_types(schemas) if name in table.types]
+
+
+def schema_text(table: Table, atomic: list[str]) -> str:
+    """schema.json, one type a line."""
     lines = [f"{json.dumps(name)}:{json.dumps(table.types[name], separators=(',', ':'))}" for name in sorted(table.types)]
     heads = {"kinds": table.kinds, "atomic": atomic}
     head = ",\n".join(f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'), sort_keys=True)}" for key, value in heads.items())
     return "{" + head + ',\n"types":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
+def messages() -> dict[str, list[tuple[str, str, str]]]:
+    """Message → (type, name, number) of its fields, from the generated.proto files of the Go modules."""
+    cache = subprocess.run(["go", "env", "GOMODCACHE"], check=True, capture_output=True, text=True)  # noqa: S607
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for module in MODULES:
+        for file in sorted(Path(cache.stdout.strip(), f"{module}@{VERSION}").rglob("generated.proto")):
+            text = re.sub(r"//[^\n]*", "", file.read_text(encoding="utf-8"))
+            package = re.search(r"^package k8s\.io\.([\w.]+);", text, re.MULTILINE)
+            if package is None:
+                continue
+            prefix = short_name("io.k8s." + package[1] + ".")
+            for name, body in MESSAGE.findall(text):
+                found[prefix + name] = [(_message_name(kind, prefix), field, number) for kind, field, number in FIELD.findall(body)]
+    return found
+
+
+def _message_name(kind: str, prefix: str) -> str:
+    """The short name of a field's message type."""
+    if kind.startswith(".k8s.io."):
+        return short_name("io.k8s." + kind[len(".k8s.io.") :])
+    return prefix + kind
+
+
+def wire_text(table: Table) -> str:
+    """wire.json, one type a line."""
+    known = messages()
+    lines: dict[str, str] = {}
+
+    def add(name: str, names: dict[str, list[str]]) -> None:
+        parts = []
+        for kind, field, number in known[name]:
+            if field in names:
+                parts.append(f"{number} {field}")
+            elif kind in known and kind not in lines:
+                parts.append(f"{number} *{kind}")
+                add(kind, names)
+            elif kind in known:
+                parts.append(f"{number} *{kind}")
+        lines[name] = " ".join(parts)
+
+    for name in sorted(table.types):
+        if name in known:
+            add(name, table.types[name])
+    return "{\n" + ",\n".join(f"{json.dumps(name)}:{json.dumps(lines[name])}" for name in sorted(lines)) + "\n}\n"
+
+
 def main() -> int:
-    """Write the table, or compare it."""
+    """Write the tables, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only")
-    text = build()
-    if parser.parse_args().check:
-        return 0 if TARGET.read_text() == text else 1
-    TARGET.write_text(text)
-    return 0
+    check = parser.parse_args().check
+    table, atomic = build()
+    differs = False
+    for name, text in (("schema.json", schema_text(table, atomic)), ("wire.json", wire_text(table))):
+        target = HERE / name
+        differs |= not target.exists() or target.read_text(encoding="utf-8") != text
+        if not check:
+            target.write_text(text, encoding="utf-8")
+    return 1 if check and differs else 0
 
 
 if __name__ == "__main__":

@@ -53,8 +53,10 @@ class Api:
 
     # creating
 
-    def create(self, user: User, resource: Resource, namespace: str, body: Object, options: WriteOptions) -> Stored:
-        """Create an object from a body of the stored version; the body is not changed."""
+    def create(
+        self, user: User, resource: Resource, namespace: str, body: Object, options: WriteOptions, owners: tuple[Owned, ...] | None = None
+    ) -> Stored:
+        """Create an object from a body of the stored version; the body is not changed. `owners` are set by an apply."""
         obj = self._named(resource, namespace, body)
         admission.check_namespace(self, resource, namespace, obj["metadata"].get("name", ""))
         name = obj["metadata"].get("name", "")
@@ -66,7 +68,7 @@ class Api:
         validation.check(resource, obj, None, options)
         admission.check_create(self, user, resource, obj, options)
         self.allocator.allocate(resource, obj, None, options)
-        managed = track(resource, None, obj, (), options.manager, "", self.clock.stamp())
+        managed = track(resource, None, obj, (), options.manager, "", self.clock.stamp()) if owners is None else owners
         if options.dry_run:
             return Stored(obj, 0, managed)
         stored = self.storage.put(resource.storage, obj, managed)

@@ -41,7 +41,7 @@ def track(
         elif (less := without(owned, changed, removed)) is not None:
             kept.append(less)
     mine = _mine(mine, Owned(manager, "Update", resource.api_version, time, b"", subresource), frozenset(changed), frozenset(removed))
-    return tuple(sorted([*kept, mine], key=_order)) if mine else tuple(kept)
+    return tuple(sorted([*kept, mine], key=sort_key)) if mine else tuple(kept)
 
 
 def without(owned: Owned, changed: set[tuple[str, ...]], removed: set[tuple[str, ...]]) -> Owned | None:
@@ -61,6 +61,6 @@ def _mine(present: Owned | None, fresh: Owned, changed: Paths, removed: Paths) -
     return present if present and present.fields == encoded else fresh._replace(fields=encoded)
 
 
-def _order(owned: Owned) -> tuple[bool, str, str, str]:
+def sort_key(owned: Owned) -> tuple[bool, str, str, str]:
     """Order of managedFields in the API: applied ones first, then by time and manager (managedfields.go, sortEncodedManagedFields)."""
     return (owned.operation != "Apply", owned.time, owned.manager, owned.subresource)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jsonpatch
 
 from kubepane_embedded import errors
+from kubepane_embedded.conversion import from_storage
 from kubepane_embedded.meta import Object, clone
 from kubepane_embedded.ownership import Owned, entries, from_entries
 from kubepane_embedded.registry import Resource
@@ -92,7 +93,7 @@ def patched(resource: Resource, patch: Any, kind: PatchType) -> Callable[[Stored
     """A change for `Api.change`; a patch that touches managedFields sets the owners itself (kubectl does when it migrates)."""
 
     def change(old: Stored) -> tuple[Object, tuple[Owned, ...] | None]:
-        present = with_versions(old.obj, old.managed)
+        present = with_versions(from_storage(resource, old.obj), old.managed)
         before = present["metadata"].get("managedFields")
         result = patch_value({**present, "metadata": dict(present["metadata"])}, patch, kind, resource)
         meta = result.get("metadata") or {}

@@ -47,7 +47,9 @@ class Stored:
     def json(self) -> bytes:
         """The whole object as JSON, managedFields included; encoded once per version."""
         if self._json is None:
-            self._json = ENCODER.encode(with_managed(self.obj, self.managed))
+            obj = self.obj
+            ordered = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": obj["metadata"], **obj}
+            self._json = ENCODER.encode(with_managed(ordered, self.managed))
         return self._json
 
     @property
@@ -177,6 +179,29 @@ class Storage:
         if revision < shelf.floor:
             return None
         return [change for change in shelf.history if change.revision > revision]
+
+    def at(self, resource: str, namespace: str, revision: int) -> list[Stored] | None:
+        """All versions as they were at a revision, ordered like `rows`; None when that has left the ring.
+
+        Walks history backwards, so nothing has to be kept for pages that clients may never ask for.
+        """
+        shelf = self._shelves[resource]
+        if revision < shelf.floor:
+            return None
+        if revision >= shelf.revision:
+            return self.rows(resource, namespace or None)
+        then: dict[Key, Stored] = {key_of(stored.obj): stored for stored in self.rows(resource, namespace or None)}
+        for change in reversed(shelf.history):
+            if change.revision <= revision:
+                break
+            key = key_of(change.now.obj)
+            if namespace and key[0] != namespace:
+                continue
+            if change.previous is None:
+                then.pop(key, None)
+            else:
+                then[key] = change.previous
+        return [then[key] for key in sorted(then, key=lambda key: (key[0] + "/", key[1]))]
 
     def floor(self, resource: str) -> int:
         """The oldest revision that a watch may resume from."""
