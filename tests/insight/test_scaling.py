@@ -48,6 +48,7 @@ SUMS = [
     (0, 50, 3, 3, 0, ""),
     (100, 50, 1, 2, 2, "1 not ready count as idle"),
     (182, 50, 3, 4, 11, ""),
+    (60, 50, 1, 2, 2, "1 not ready count as idle"),
     (30, 50, 2, 4, 2, ""),
 ]
 
@@ -120,6 +121,13 @@ def test_of_several_metrics_the_highest_decides_and_unknown_ones_are_named() -> 
     assert sums.best is sums.proposals[1]
     assert sums.best.sum_text == "2 ready × 25 ÷ 10 = 5"
     assert (sums.unknown, sums.best.rounds) == (("lag",), False)
+
+
+def test_of_equals_the_first_decides() -> None:
+    a = hpa(75, 50, 2)
+    spec, measured = a.spec.metrics, a.status.current_metrics
+    sums = arithmetic(replace(a, spec=replace(a.spec, metrics=spec * 2), status=replace(a.status, current_metrics=measured * 2)), 2)
+    assert sums.best is sums.proposals[0]
 
 
 VALUES = [
