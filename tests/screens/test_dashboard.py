@@ -234,3 +234,11 @@ async def test_usage_that_comes_later_is_shown_without_another_change() -> None:
         await stage.shows("999m")
         await stage.keys("o", *"cpu", "enter")
         await stage.until(lambda: next(line for line in stage.text().splitlines() if "web-1-" in line).count("00002") == 1)
+
+
+async def test_a_pane_that_was_hidden_shows_what_there_is() -> None:
+    async with dashboard(model(), size=(80, 24)) as stage:
+        await stage.keys("3")
+        await stage.shows("worker-1")
+        await stage.keys("2")
+        await stage.shows("deploy/web")

@@ -28,6 +28,7 @@ TIMEOUT, HASTY_TIMEOUT = 10.0, 5.0
 DOWN_AFTER = 2  # failed probes
 HOLD = 30.0  # a watch tries by itself after so long, whatever the probe says
 TICK = 2.0
+NOTHING = 1e-6
 SLEPT = 30.0  # a gap in time that means the machine, or this process, was asleep
 FALSE_ALARMS = 2  # after so many the probe closes no more watches: here `/livez` is what does not work
 WINDOWS = ((10.0, 5), (60.0, 20))
@@ -97,9 +98,9 @@ class LinkMonitor:
         while True:
             waited = self._clock.monotonic() - began
             rest = seconds - waited
-            if rest <= 0 and self._failures:
+            if rest <= NOTHING and self._failures:
                 rest = max(seconds, HOLD) - waited
-            if rest <= 0:
+            if rest <= NOTHING:
                 return False
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest):
@@ -126,7 +127,7 @@ class LinkMonitor:
             self._notice_sleep(now)
             rest = 0.0 if self._doubt.is_set() and not self._failures else self._due - now.mono
             rest = max(rest, self._pace.pause(now.mono))
-            if rest <= 0:
+            if rest <= NOTHING:
                 return
             if self._doubt.is_set():
                 await asyncio.sleep(min(rest, TICK))

@@ -11,6 +11,7 @@ from random import Random
 FIRST, FACTOR, CAP = 0.8, 2.0, 30.0
 HEALTHY = 120.0  # seconds of health after which a failure counts as a new one
 WINDOWS: tuple[tuple[float, int], ...] = ((10.0, 5), (60.0, 10))
+MARGIN = 0.001  # added to a pause, so that rounding leaves no rest of it
 LONG_FAULT, LONG_WINDOW = 120.0, (30.0, 2)
 
 
@@ -57,7 +58,8 @@ class Pace:
     def _until_free(self, now: float, span: float, most: int) -> float:
         if len(self._tries) < most:
             return 0.0
-        return max(0.0, self._tries[-most] + span - now)
+        rest = self._tries[-most] + span - now
+        return rest + MARGIN if rest > MARGIN / 1000 else 0.0
 
     def spend(self, now: float) -> None:
         """Counts a try."""

@@ -31,6 +31,7 @@ SPREAD = 0.5  # rule R21: what was cut together does not come back in one instan
 INTERNAL = 60.0  # rule R16
 RETRY_AFTERS, LONGEST_RETRY_AFTER = 10, 60.0  # rule R14
 DENIED, DENIED_CAP = 60.0, 300.0  # rule R18: at most one try a minute
+UNABLE = 600.0
 POLL = (15.0, 30.0)
 PAGE_TRIES = 3
 INITIAL_TRIES = 3
@@ -89,6 +90,7 @@ class Reflector:
         self._consistent = False  # ours is no good: the next list must not come from a cache
         self._unproved = False  # the server may not have reached ours
         self._relists = 0  # versions refused since the last healthy watch
+        self._cut_off = False  # the last request found no answer
         # the list that is being read
         self._token = ""
         self._page_tries = 0
@@ -98,7 +100,7 @@ class Reflector:
         self._plain = False  # WatchList
         self._initials_failed = 0
         self._no_watch = ""  # why there is no watch: then the kind is polled
-        self._never_watch = False
+        self._watch_after = DENIED  # seconds until a watch is tried again
         self._watch_tried = now.mono
         self._no_list = False
         self._refusals = 0
@@ -125,17 +127,17 @@ class Reflector:
     def woke(self, now: Instant, *, link_back: bool = False) -> Step:
         """The wait is over; `link_back`: because the server answers again."""
         if link_back:
-            self._backoff.reset()
-            self._relists = 0
-            self._pace.changed(now.mono)
+            self._cut_off = self._unproved = True
+            self._answered(now)
         return self._go(self._plan, now)
 
     def opened(self, now: Instant) -> None:
         """The server has accepted the watch."""
+        self._answered(now)
         self._stream.accept(now)
         self.alarm = None
         if not self._stream.initial:
-            if self._trust.live or now.mono - self._listed_at < LIVED:
+            if self._trust.live or (now.mono - self._listed_at < LIVED and not self._backoff.level):
                 self._live(now)
             else:
                 self.alarm = now.mono + SETTLE
@@ -158,6 +160,7 @@ class Reflector:
 
     def page(self, now: Instant, head: Head) -> None:
         """The head of a list page; its objects follow in `listed`."""
+        self._answered(now)
         self._expected = self._ledger.received + head.count + head.remaining
 
     def listed(self, now: Instant, objects: list[Object | Skipped]) -> None:
@@ -172,6 +175,7 @@ class Reflector:
     def listed_all(self, now: Instant, head: Head) -> Step:
         """All objects of a page have been reported."""
         if self._phase is Phase.PROBE:
+            self._answered(now)
             self._unproved = False
             return self._go(Plan.RESUME, now)
         self._page_tries = 0
@@ -182,7 +186,7 @@ class Reflector:
         self._complete(now, head.version)
         self.notes.append("listed")
         if not self._no_watch and not head.version:
-            self._no_watch, self._never_watch = "the list has no version to watch from", True
+            self._no_watch, self._watch_after, self._watch_tried = "the list has no version to watch from", UNABLE, now.mono
         return self._poll(now) if self._no_watch else self._go(Plan.RESUME, now)
 
     def ended(self, now: Instant) -> Step:
@@ -265,7 +269,7 @@ class Reflector:
             return self._go(Plan.RESUME, now)
         following = Plan.LIST
         if self._phase is Phase.WATCH:
-            self._no_watch, self._watch_tried = "watching is forbidden", now.mono
+            self._no_watch, self._watch_after, self._watch_tried = "watching is forbidden", DENIED, now.mono
             if not self._no_list:
                 return self._poll(now) if now.mono - self._listed_at < LIVED else self._go(Plan.LIST, now)
         else:
@@ -281,7 +285,7 @@ class Reflector:
 
     def _not_served(self, now: Instant, error: errors.Refused) -> Step:
         if error.status == 405 and self._phase is Phase.WATCH:
-            self._no_watch, self._never_watch = "the server cannot watch this", True
+            self._no_watch, self._watch_after, self._watch_tried = "the server cannot watch this", UNABLE, now.mono
             return self._go(Plan.LIST, now)
         self._pace.failing(now.mono)
         if self._ledger.synced and not self._vanished:  # a proxy's 404 must not empty the pane: look twice
@@ -337,6 +341,7 @@ class Reflector:
     def _unreachable(self, now: Instant, error: errors.ClusterError, lived: float) -> Step:
         if lived < 0 or not self.kind.bookmarks:
             self._unproved = True
+        self._cut_off = self._cut_off or lived < 0
         self._lose(now, str(error))
         if self._phase is Phase.WATCH and self._stream.initial and not isinstance(error, errors.Unreachable):
             return self._initial_failed(now, str(error))
@@ -360,6 +365,14 @@ class Reflector:
         self._token = ""
         return Plan.LIST if self._phase is Phase.LIST and self._no_watch else Plan.RESUME
 
+    def _answered(self, now: Instant) -> None:
+        """The server answers, where it did not before: whatever goes wrong from here on is another fault."""
+        if self._cut_off:
+            self._cut_off = False
+            self._backoff.reset()
+            self._relists = 0
+            self._pace.changed(now.mono)
+
     def _failure(self, now: Instant) -> float:
         self._pace.failing(now.mono)
         return self._backoff.next()
@@ -371,7 +384,7 @@ class Reflector:
 
     @property
     def _watch_lists(self) -> bool:
-        return self._server.watch_list and not self._plain and not self._never_watch
+        return self._server.watch_list and not self._plain
 
     def _go(self, plan: Plan, now: Instant, pause: float = 0.0, *, link: bool = False) -> Step:
         """Starts what is planned, now or as soon as the pause and the pace allow it."""
@@ -445,7 +458,7 @@ class Reflector:
             self._stream.bookmark()
             self._advance(mark.version)
         elif mark.initial_end:
-            self._stream.bookmark()
+            self._stream.complete()
             self._initials_failed = 0
             self._complete(now, mark.version)
 
@@ -479,7 +492,7 @@ class Reflector:
         period = self._random.uniform(*POLL)
         self._trust.show(now, Freshness(State.POLLING, why=self._no_watch, period=period))
         plan = Plan.LIST
-        if not self._never_watch and now.mono + period - self._watch_tried >= DENIED:
+        if now.mono + period - self._watch_tried >= self._watch_after:
             self._no_watch, plan = "", Plan.SYNC
         return self._go(plan, now, period)
 

@@ -68,9 +68,13 @@ class Stream:
         self._opened = self.deadline = None
         return lived
 
+    def complete(self) -> None:
+        """The end mark of the whole set came, which is a bookmark too."""
+        self.initial, self.bookmarked = False, True
+
     def bookmark(self) -> None:
-        """A bookmark came, or the end mark, which is one."""
-        self.bookmarked, self.initial, self.dead = True, False, 0
+        """A bookmark came in its time."""
+        self.bookmarked, self.dead = True, 0
 
     def mute(self, now: Instant) -> bool:
         """A kind that gets bookmarks got none over this watch in all the time it was given."""

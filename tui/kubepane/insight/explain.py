@@ -13,6 +13,7 @@ from kubepane.insight.finding import Finding
 from kubepane.insight.hpa import explain_autoscaler
 from kubepane.insight.ingresses import explain_ingress
 from kubepane.insight.network import explain_policy
+from kubepane.insight.rights import explain_account
 from kubepane.insight.why import explain_pod
 from kubepane.insight.workloads import explain_workload
 
@@ -28,6 +29,10 @@ def explain(obj: Object, stores: Stores, now: datetime) -> list[Finding]:
             return explain_ingress(stores, obj)
         case r.NetworkPolicy():
             return explain_policy(stores, obj)
+        case r.Node():
+            return nodes.findings(obj)
+        case r.ServiceAccount():
+            return explain_account(stores, obj)
         case r.Deployment() | r.StatefulSet() | r.DaemonSet() | r.Job() | r.CronJob():
             return explain_workload(obj, stores, now)
         case r.Autoscaler():

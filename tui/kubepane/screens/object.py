@@ -137,7 +137,8 @@ class ObjectScreen(PromptScreen[None]):
         if self.tab == "related":
             return summary.tree(relations.tree(stores, self.kind, self.obj))
         facts = self._view.record(self._key, now) if self._view and self._key and self._view.exists(self._key) else {}
-        return summary.lines(self.kind, self.obj, facts, explain(self.obj, stores, now), now, max(40, self.size.width - 6))
+        findings = explain(self.obj, stores, now) or summary.from_facts(facts)
+        return summary.lines(self.kind, self.obj, facts, findings, now, max(40, self.size.width - 6))
 
     def _event_pane(self) -> list[tuple[Pane, Table]]:
         return [(self.query_one("#events", Pane), self._events)] if self.tab == "events" else []

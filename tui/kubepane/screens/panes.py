@@ -142,6 +142,7 @@ class PanesScreen(PromptScreen[None]):
                 pane.focus()
         self._name_tabs()
         self._bars()
+        self.call_after_refresh(self.pacer.changed)  # a pane that was hidden has not taken in what changed
 
     def _name_tabs(self) -> None:
         narrow = self.size.width < 110

@@ -184,7 +184,7 @@ class PodsView(View):
         return pod_row.columns(width, wide=self.wide, namespaces=self.shows_namespace)
 
     def fields(self) -> tuple[str, ...]:
-        return tuple(name for name in super().fields() if not name.endswith("_bar"))
+        return (*(name for name in super().fields() if not name.endswith("_bar")), "why")
 
     def row(self, key: str, now: datetime, width: int, height: int) -> Row:
         pod = self.stores.pods.get(key)

@@ -12,13 +12,11 @@ from kubepane.cluster.resources import Object
 from kubepane.insight.ages import age
 from kubepane.insight.finding import Finding, Level
 from kubepane.insight.relations import Related
+from kubepane.views.levels import TONE
 from kubepane_widgets.glyphs import G
 from kubepane_widgets.lines import Line, width
 from kubepane_widgets.text import clean
 
-TONES: dict[Level, str] = {
-    Level.BAD: "bad", Level.WAIT: "warn", Level.BUSY: "accent", Level.WARN: "warn", Level.OK: "ok", Level.DONE: "muted", Level.OFF: "muted",
-}  # fmt: skip
 _HIDDEN = ("uid", "namespace", "name", "why", "level", "labels")
 
 
@@ -49,13 +47,18 @@ def lines(kind: Kind, obj: Object, facts: Mapping[str, Any], findings: Sequence[
     return out
 
 
+def from_facts(facts: Mapping[str, Any]) -> list[Finding]:
+    """What the row itself says is wrong: for kinds whose rules stand in their rows (workloads, autoscalers)."""
+    return [Finding(Level[str(facts["level"]).upper()], str(facts["why"]))] if facts.get("why") and facts.get("level") else []
+
+
 def _explanation(findings: Sequence[Finding], cells: int) -> list[Line]:
     if not findings:
         return [[(f"{G['ok']} ", "ok"), ("nothing is known to be wrong", "soft")]]
     out: list[Line] = []
     for finding in findings:
         mark = G.get(finding.level.glyph, G["dot"])
-        out += _wrapped([(f"{mark} ", TONES[finding.level])], finding.clause, "fg", cells)
+        out += _wrapped([(f"{mark} ", TONE[finding.level])], finding.clause, "fg", cells)
         for fact in finding.evidence:
             out += _wrapped([("    ", "fg"), (fact.object, "soft"), (f"  {fact.field}  ", "muted")], fact.value, "fg", cells)
         if finding.next:
