@@ -15,6 +15,7 @@ from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.metrics import Usage
 from kubepane.cluster.stores import Stores
 from kubepane.insight.fleet import fleet
+from kubepane.views.filter import parse
 from kubepane.views.pods import GroupedPodsView, PodsView
 from kubepane_widgets.columns import Wide
 from recordings import objects, recorded
@@ -185,6 +186,15 @@ def test_sorting(column: str, first: str) -> None:
     here.world.metrics.pods["shop/old"] = Usage(100, 1)
     here.table.set_sort(column)
     assert here.table.view.record(here.order()[0], NOW)["name"] == first
+
+
+def test_reasons_can_be_filtered_by() -> None:
+    here = look()
+    here.order()
+    here.table.set_filter(parse("why:taint", here.table.view.fields()))
+    assert [here.table.view.record(key, NOW)["name"] for key in here.order()] == ["chatapp-7c9f8d6b54-q8zlm"]
+    here.table.set_filter(parse("db_url", here.table.view.fields()))
+    assert [here.table.view.record(key, NOW)["name"] for key in here.order()] == ["web-0"]
 
 
 def test_the_title_counts_without_looking_through_all() -> None:
