@@ -29,7 +29,7 @@ from kubepane.cluster.stores import Stores
 
 AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
 VERSION_AGAIN = 30.0
-HEAD_START = 0.03  # seconds
+HEAD_START = 0.4  # seconds that the first kind goes before the others, at most
 _WITH_USAGE = (k.PODS, k.NODES, k.AUTOSCALERS)  # kinds whose panes show usage
 
 
@@ -168,10 +168,29 @@ class Session:
                 self._cluster.release(kind)
         if self._wanted:
             self._cluster.ensure(self._wanted[0])
-            asyncio.get_running_loop().call_later(HEAD_START, self._want_rest)
+            self._begin_rest()
+
+    def _begin_rest(self) -> None:
+        """The first kind has the line to itself until it is complete, or for a while: its rows are what one looks at first."""
+        first = self.stores.of(self._wanted[0])
+        if first.freshness.state not in (State.CONNECTING, State.SYNCING):
+            self._want_rest()
+            return
+
+        def began() -> None:
+            timer.cancel()
+            first.unsubscribe(changes)
+            self._want_rest()
+
+        def look() -> None:
+            if first.freshness.state not in (State.CONNECTING, State.SYNCING):
+                asyncio.get_running_loop().call_soon(began)
+
+        changes = first.subscribe(look)
+        timer = asyncio.get_running_loop().call_later(HEAD_START, began)
 
     def _want_rest(self) -> None:
-        """All kinds but the first, which has a head start: twenty handshakes at once would keep its rows waiting."""
+        """All kinds that are wanted now; those that are watched already go on."""
         if self._cluster is not None:
             for kind in self._wanted:
                 self._cluster.ensure(kind)
