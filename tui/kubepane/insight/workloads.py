@@ -61,7 +61,8 @@ def words(a: Assessment, now: datetime) -> tuple[str, float]:
         left = (a.until - now).total_seconds()
         if left <= 0:
             return _joined(a.text, "deadline due"), float("inf")
-        return _joined(a.text, f"{duration(left)} left"), left % 1 or 1.0
+        step = 1 if left <= 600 else 60  # as ages read
+        return _joined(a.text, f"{duration(left)} left"), left % step or step
     if a.since is not None:
         return _joined(a.text, a.form.format(age(a.since, now))), next_change(a.since, now)
     if a.fades is not None:
