@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kubepane_embedded import errors
 from kubepane_embedded.fieldset import (
     STRIPPED,
@@ -23,7 +25,7 @@ from kubepane_embedded.fieldset import (
     unpack,
 )
 from kubepane_embedded.managed import sort_key, without
-from kubepane_embedded.meta import Object, clone
+from kubepane_embedded.meta import Object, annotations_of, clone
 from kubepane_embedded.ownership import Owned
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
@@ -32,6 +34,9 @@ from kubepane_embedded.schemas import ANY, Field, root
 if TYPE_CHECKING:
     from kubepane_embedded.storage import Stored
 
+KUBECTL = "kubectl"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+NOTHING: Paths = frozenset()
 RESET = frozenset({"status"})
 """What an apply to the main resource may not own."""
 
@@ -51,8 +56,10 @@ def applied(
         others = [owned for owned in old.managed if owned is not mine]
         kept = frozenset().union(*(unpack(owned.fields) for owned in others)) if others else frozenset()
         pruned = prune(merged, before - wanted, wanted | kept, field)
+        if options.manager == KUBECTL and not subresource and LAST_APPLIED in annotations_of(live):
+            pruned = _with_last_applied(pruned, config)
         changed, removed = compare(live, pruned, field)
-        others = _settle(others, wanted, changed, removed, options)
+        others = _settle(others, wanted, changed, removed, options.force, last_applied(live, field) if options.manager == KUBECTL else NOTHING)
         fresh = Owned(options.manager, "Apply", resource.api_version, time, packed(wanted), subresource)
         entry = mine if mine is not None and mine.fields == fresh.fields else fresh
         result = {**pruned, "metadata": {**pruned["metadata"], "resourceVersion": (config.get("metadata") or {}).get("resourceVersion") or ""}}
@@ -83,13 +90,15 @@ def _mine(managed: tuple[Owned, ...], manager: str, version: str, subresource: s
     )
 
 
-def _settle(others: list[Owned], wanted: Paths, changed: set[Path], removed: set[Path], options: WriteOptions) -> list[Owned]:
-    """Other managers after this apply: conflicts are raised, or with force the fields change hands."""
+def _settle(others: list[Owned], wanted: Paths, changed: set[Path], removed: set[Path], force: bool, allowed: Paths) -> list[Owned]:
+    """Other managers after this apply: conflicts that are not `allowed` are raised, or with force the fields change hands."""
     taken = wanted & frozenset(changed)
     conflicts = [(owned, sorted(unpack(owned.fields) & taken)) for owned in others]
     conflicts = [(owned, paths) for owned, paths in conflicts if paths]
-    if conflicts and not options.force:
-        raise _conflict(conflicts)
+    refused = [(owned, [path for path in paths if path not in allowed]) for owned, paths in conflicts]
+    refused = [(owned, paths) for owned, paths in refused if paths]
+    if refused and not force:
+        raise _conflict(refused)
     kept = []
     for owned in others:
         lost = set(dict(conflicts).get(owned, ()))
@@ -99,13 +108,39 @@ def _settle(others: list[Owned], wanted: Paths, changed: set[Path], removed: set
     return kept
 
 
+def _with_last_applied(obj: Object, config: Object) -> Object:
+    """Keep the annotation of client-side apply in step, so that going back loses nothing (lastappliedupdater.go)."""
+    meta = config["metadata"]
+    notes = {key: value for key, value in (meta.get("annotations") or {}).items() if key != LAST_APPLIED}
+    plain = {**meta, "annotations": notes} if notes else {key: value for key, value in meta.items() if key != "annotations"}
+    text = msgspec.json.encode({**config, "metadata": plain}, order="sorted").decode() + "\n"
+    annotations = {**annotations_of(obj), LAST_APPLIED: text}
+    return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+
+
+def last_applied(live: Object, field: Field) -> Paths:
+    """Fields that client-side apply set and nobody changed since: `kubectl apply --server-side` may take them over without a conflict.
+
+    Follows managedfields/internal/lastappliedmanager.go.
+    """
+    try:
+        config = msgspec.json.decode(annotations_of(live).get(LAST_APPLIED, "null"))
+    except msgspec.DecodeError:
+        return NOTHING
+    if not isinstance(config, dict):
+        return NOTHING
+    changed, removed = compare(config, live, field)
+    return paths_of(config, field) - changed - removed
+
+
 def _conflict(conflicts: list[tuple[Owned, list[Path]]]) -> errors.ApiError:
     """409 in the server's words: one block per manager, one cause per field."""
     causes: list[dict[str, str]] = []
     blocks: list[str] = []
     for owned, paths in conflicts:
         through = f' with subresource "{owned.subresource}"' if owned.subresource else ""
-        who = f'"{owned.manager}"{through} using {owned.version}'
+        through += f" using {owned.version}" if owned.operation == "Update" else ""
+        who = f'"{owned.manager}"{through}'
         blocks.append(f"conflicts with {who}:\n" + "\n".join(f"- {describe(path)}" for path in paths))
         causes += [{"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": describe(path)} for path in paths]
     count = len(causes)

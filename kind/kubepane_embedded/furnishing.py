@@ -44,6 +44,7 @@ VIEWED: list[tuple[list[str], list[str]]] = [
     (["discovery.k8s.io"], ["endpointslices"]),
 ]
 HEALTH = ["/healthz", "/livez", "/readyz", "/version", "/version/"]
+ISSUER = ["/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/"]
 PATHS = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"]
 
 
@@ -104,6 +105,7 @@ def _roles() -> dict[str, list[dict[str, Any]]]:
             _rule(["authentication.k8s.io"], ["selfsubjectreviews"], ["create"]),
         ],
         "system:discovery": [{"nonResourceURLs": PATHS, "verbs": ["get"]}],
+        "system:service-account-issuer-discovery": [{"nonResourceURLs": ISSUER, "verbs": ["get"]}],
         "system:public-info-viewer": [{"nonResourceURLs": HEALTH, "verbs": ["get"]}],
     }
 
@@ -113,5 +115,6 @@ def _bindings() -> list[tuple[str, str, list[str]]]:
         ("cluster-admin", "cluster-admin", ["system:masters"]),
         ("system:basic-user", "system:basic-user", ["system:authenticated"]),
         ("system:discovery", "system:discovery", ["system:authenticated"]),
+        ("system:service-account-issuer-discovery", "system:service-account-issuer-discovery", ["system:serviceaccounts"]),
         ("system:public-info-viewer", "system:public-info-viewer", ["system:authenticated", "system:unauthenticated"]),
     ]

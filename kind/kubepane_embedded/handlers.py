@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ class Call:
 class Answer:
     """What goes back: JSON chunks, a status, warnings."""
 
-    chunks: list[bytes]
+    chunks: Iterable[bytes]
     code: int = 200
     warnings: list[str] = field(default_factory=list)
     content_type: str = "application/json"

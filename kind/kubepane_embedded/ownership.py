@@ -46,7 +46,9 @@ def entries(managed: tuple[Owned, ...]) -> list[dict[str, Any]]:
     """managedFields as the API shows it; `fieldsV1` stays encoded (msgspec.Raw)."""
     shown = []
     for owned in managed:
-        entry: dict[str, Any] = {"manager": owned.manager, "operation": owned.operation, "apiVersion": owned.version, "time": owned.time}
+        entry: dict[str, Any] = {"manager": owned.manager, "operation": owned.operation, "apiVersion": owned.version}
+        if owned.time:
+            entry["time"] = owned.time
         entry |= {"fieldsType": "FieldsV1", "fieldsV1": msgspec.Raw(owned.fields)}
         if owned.subresource:
             entry["subresource"] = owned.subresource

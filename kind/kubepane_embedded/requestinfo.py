@@ -34,10 +34,9 @@ def read_path(method: str, path: str, query: Mapping[str, str]) -> RequestInfo |
     else:
         return None
     namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 1:
-        namespace = rest[1]
-        if len(rest) > 2 and not (group == "" and len(rest) == 3 and rest[2] in NAMESPACE_PARTS):
-            rest = rest[2:]
+    own = group == "" and len(rest) == 3 and rest[2] in NAMESPACE_PARTS
+    if rest[0] == "namespaces" and len(rest) > 2 and not own:
+        namespace, rest = rest[1], rest[2:]
     plural, name, subresource = rest[0], rest[1] if len(rest) > 1 else "", "/".join(rest[2:])
     verb = METHODS.get(method, "")
     if not name and verb == "get":

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from kubepane_embedded import discovery, errors, tables
 from kubepane_embedded.access import Authenticator
@@ -50,7 +52,7 @@ HOSTS = ("127.0.0.1", "localhost")
 NOT_FOUND = "404 page not found\n"
 BATCH = 0.005
 """Seconds that a busy watch gathers events before it writes again; a lone event goes out at once."""
-DRAIN = 30.0
+BATCH_BYTES = 256 * 1024
 OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions", "GET": "GetOptions"}
 
 
@@ -144,13 +146,31 @@ class Server:
         return web.Response(status=error.code, body=body, content_type="application/json", headers=headers)
 
     @staticmethod
-    def _sent(answer: Answer) -> web.Response:
-        response = web.Response(status=answer.code, body=b"".join(answer.chunks))
-        response.headers["Content-Type"] = answer.content_type
+    def _headers(answer: Answer) -> CIMultiDict[str]:
+        headers = CIMultiDict({"Content-Type": answer.content_type, "Cache-Control": "no-cache, private"})
         for warning in answer.warnings:
             clean = "".join(char if char.isprintable() else " " for char in warning)
             quoted = clean.replace("\\", "\\\\").replace('"', '\\"')
-            response.headers.add("Warning", f'299 - "{quoted}"')
+            headers.add("Warning", f'299 - "{quoted}"')
+        return headers
+
+    def _sent(self, answer: Answer) -> web.Response:
+        return web.Response(status=answer.code, body=b"".join(answer.chunks), headers=self._headers(answer))
+
+    async def _stream_answer(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Send a list: at once when it is short, else piece by piece, so that neither memory nor other requests feel it."""
+        pieces = iter(answer.chunks)
+        first = _batch(pieces)
+        if len(first) < BATCH_BYTES:
+            return web.Response(status=answer.code, body=first, headers=self._headers(answer))
+        response = web.StreamResponse(status=answer.code, headers=self._headers(answer))
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        while first:
+            await response.write(first)
+            await asyncio.sleep(0)
+            first = _batch(pieces)
+        await response.write_eof()
         return response
 
     async def _dispatch(self, request: web.Request, path: str) -> web.StreamResponse:
@@ -244,7 +264,7 @@ class Server:
         if info.verb == "watch":
             return await self._watch(request, view, info)
         call = await self._call(request, info, resource, user)
-        return self._sent(await self._verb(call, view))
+        return await self._stream_answer(request, await self._verb(call, view))
 
     @staticmethod
     def _allowed(method: str, info: RequestInfo, resource: Resource) -> bool:
@@ -402,3 +422,15 @@ class Server:
             if watcher.closed:
                 break
         await response.write_eof()
+
+
+def _batch(pieces: Iterator[bytes]) -> bytes:
+    """The next pieces, about BATCH_BYTES of them; b"" at the end."""
+    taken: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        taken.append(piece)
+        size += len(piece)
+        if size >= BATCH_BYTES:
+            break
+    return b"".join(taken)

@@ -68,8 +68,11 @@ def _update(*storages: str) -> Callable[[Callable[[Object, Object], Causes]], Ca
     return register
 
 
-def _workload(spec: Part, restart: str = "Always") -> Causes:
-    """Replicas, selector and template, and that the selector selects the template."""
+def _workload(spec: Part, whole: bool = True) -> Causes:
+    """Replicas, selector and template, and that the selector selects the template.
+
+    Upstream looks at the whole pod spec of a template, but for a StatefulSet's, whose volumes come from its claim templates.
+    """
     causes = check_not_negative(spec.get("replicas"), "spec.replicas")
     selector, template = spec.get("selector"), spec.get("template")
     if selector is None:
@@ -82,7 +85,7 @@ def _workload(spec: Part, restart: str = "Always") -> Causes:
     if isinstance(template, dict):
         if selector is not None and not LabelSelector.of(selector).matches(labels):
             causes.append(invalid_value("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
-        causes += check_template(template, "spec.template", restart=restart)
+        causes += check_template(template, "spec.template", whole)
     else:
         causes.append(required("spec.template"))
     causes += check_not_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
@@ -137,7 +140,7 @@ def _daemon_set(obj: Object) -> Causes:
 
 @_check("statefulsets.apps")
 def _stateful_set(obj: Object) -> Causes:
-    causes = _workload(obj["spec"])
+    causes = _workload(obj["spec"], whole=False)
     if obj["spec"].get("podManagementPolicy") not in ("OrderedReady", "Parallel"):
         rule = "must be 'OrderedReady' or 'Parallel'"
         causes.append(invalid_value("spec.podManagementPolicy", obj["spec"].get("podManagementPolicy"), rule))
@@ -176,7 +179,7 @@ def _job_spec(spec: Part, path: str) -> Causes:
     causes: Causes = []
     for name in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"):
         causes += check_not_negative(spec.get(name), f"{path}.{name}")
-    causes += check_template(spec.get("template"), f"{path}.template")
+    causes += check_template(spec.get("template"), f"{path}.template", restarts=())
     policy = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
     if policy == "Always":
         where = f"{path}.template.spec.restartPolicy"

@@ -41,15 +41,16 @@ def check_pod(obj: Object, options: WriteOptions) -> Causes:
     return check_pod_spec(obj["spec"], "spec", options)
 
 
-def check_template(template: Any, path: str, selector: Part | None = None, restart: str = "") -> Causes:
-    """A pod template; `restart` is the only policy allowed there, where one is."""
+def check_template(template: Any, path: str, whole: bool = True, restarts: tuple[str, ...] = ("Always",)) -> Causes:
+    """A pod template; `restarts` are the policies allowed there, any when empty; with `whole` the pod spec is looked at too."""
     if not isinstance(template, dict):
         return [required(path)]
     causes = check_labels((template.get("metadata") or {}).get("labels"), f"{path}.metadata.labels")
     spec = template.get("spec") or {}
-    causes += check_pod_spec(spec, f"{path}.spec", WriteOptions())
-    if restart and spec.get("restartPolicy") not in (None, restart):
-        causes.append(unsupported(f"{path}.spec.restartPolicy", spec["restartPolicy"], [restart]))
+    if whole:
+        causes += check_pod_spec(spec, f"{path}.spec", WriteOptions())
+    if restarts and spec.get("restartPolicy") not in (None, *restarts):
+        causes.append(unsupported(f"{path}.spec.restartPolicy", spec["restartPolicy"], list(restarts)))
     return causes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,22 +78,28 @@ def object_json(view: View, stored: Stored, now: datetime) -> bytes:
     return ENCODER.encode(shown(view, stored)) if is_converted(view.resource) else stored.json
 
 
-def list_json(view: View, page: Page, now: datetime) -> list[bytes]:
-    """A list as chunks of JSON."""
+def list_json(view: View, page: Page, now: datetime) -> Iterator[bytes]:
+    """A list as pieces of JSON, made as they are taken: a long list never stands in memory as a whole."""
+    resource = view.resource
     if view.kind == "table":
-        rows = [tables.row(view.printer, row.obj, now, view.include, shown(view, row)) for row in page.rows]
-        return [ENCODER.encode(tables.table(view.printer, rows, page.meta)), b"\n"]
+        head = tables.table(view.printer, [], page.meta)
+        rows = (ENCODER.encode(tables.row(view.printer, row.obj, now, view.include, shown(view, row))) for row in page.rows)
+        return _pieces({name: value for name, value in head.items() if name != "rows"}, "rows", rows)
     if view.kind == "partial":
         head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": page.meta}
-        return _joined(head, (ENCODER.encode(tables.partial(shown(view, row))) for row in page.rows))
-    resource = view.resource
+        return _pieces(head, "items", (ENCODER.encode(tables.partial(shown(view, row))) for row in page.rows))
     head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": page.meta}
     skipped = len(f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",')
-    return _joined(head, (b"{" + object_json(view, row, now)[skipped:] for row in page.rows))
+    return _pieces(head, "items", (b"{" + object_json(view, row, now)[skipped:] for row in page.rows))
 
 
-def _joined(head: dict[str, Any], items: Iterable[bytes]) -> list[bytes]:
-    return [ENCODER.encode(head)[:-1], b',"items":[', b",".join(items), b"]}\n"]
+def _pieces(head: dict[str, Any], name: str, items: Iterable[bytes]) -> Iterator[bytes]:
+    yield ENCODER.encode(head)[:-1] + f',"{name}":['.encode()
+    separator = b""
+    for item in items:
+        yield separator + item
+        separator = b","
+    yield b"]}\n"
 
 
 def event_line(view: View, kind: str, stored: Stored, now: datetime, first: bool) -> bytes:
