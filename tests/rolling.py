@@ -21,6 +21,13 @@ STATES: dict[str, dict[str, Any]] = {  # one letter a pod
 
 def pods(stores: Stores, owner: Any, letters: str, name: str = "", **labels: str) -> list[Any]:
     """Pods of an owner, one for each letter: r ready, s starting, p pending, b broken (image), t terminating."""
+    if stores.nodes.named("", "n1") is None:
+        put(
+            stores,
+            k.NODES,
+            "n1",
+            status={"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}},
+        )
     made = []
     for i, letter in enumerate(letters):
         gone = {"deletionTimestamp": "2026-06-01T11:59:50Z"} if letter == "t" else {}
