@@ -19,7 +19,7 @@ STATES: dict[str, dict[str, Any]] = {  # one letter a pod
 }
 
 
-def pods(stores: Stores, owner: Any, letters: str, name: str = "", **labels: str) -> list[Any]:
+def pods(stores: Stores, owner: Any, letters: str, name: str = "", first: int = 0, **labels: str) -> list[Any]:
     """Pods of an owner, one for each letter: r ready, s starting, p pending, b broken (image), t terminating."""
     if stores.nodes.named("", "n1") is None:
         put(
@@ -29,7 +29,7 @@ def pods(stores: Stores, owner: Any, letters: str, name: str = "", **labels: str
             status={"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}},
         )
     made = []
-    for i, letter in enumerate(letters):
+    for i, letter in enumerate(letters, first):
         gone = {"deletionTimestamp": "2026-06-01T11:59:50Z"} if letter == "t" else {}
         spec = {"nodeName": "" if letter == "p" else "n1", "containers": [{"name": "app", "image": "shop/app:2"}]}
         made.append(put(stores, k.PODS, f"{name or owner.metadata.name}-{i}", owner=owner, spec=spec, status=STATES[letter], labels=labels, **gone))
@@ -87,7 +87,7 @@ def statefulset(stores: Stores, old: str = "rr", new: str = "s", *, desired: int
         },
     )  # fmt: skip
     for i, letter in enumerate(letters):
-        pods(stores, s, letter, f"db-{i}x", **{"controller-revision-hash": "db-aaa" if i < len(old) else "db-bbb"})
+        pods(stores, s, letter, first=i, **{"controller-revision-hash": "db-aaa" if i < len(old) else "db-bbb"})
     return s
 
 
@@ -102,6 +102,6 @@ def daemonset(stores: Stores, old: str = "rr", new: str = "s", *, desired: int =
             "numberReady": letters.count("r"), "numberAvailable": letters.count("r"),
         },
     )  # fmt: skip
-    pods(stores, d, old, "agent-old", **{"controller-revision-hash": "aaa", "pod-template-generation": "1"})
-    pods(stores, d, new, "agent-new", **{"controller-revision-hash": "bbb", "pod-template-generation": "2"})
+    pods(stores, d, old, "agent-old", 0, **{"controller-revision-hash": "aaa", "pod-template-generation": "1"})
+    pods(stores, d, new, "agent-new", 0, **{"controller-revision-hash": "bbb", "pod-template-generation": "2"})
     return d

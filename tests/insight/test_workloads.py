@@ -66,6 +66,8 @@ SETS: list[tuple[str, Any, Level, str]] = [
     ("sts last pod starts", lambda s: statefulset(s, "", "rrs"), Level.BUSY, "2 of 3 ready"),
     ("sts alone and broken", lambda s: statefulset(s, "", "b", desired=1), Level.BAD, IMAGE),
     ("sts kept by its partition", lambda s: statefulset(s, "rr", "r", rolling={"partition": 2}), Level.OK, "partition keeps 2 of 3"),
+    ("sts moves up to its partition", lambda s: statefulset(s, "rrr", "s", desired=4, rolling={"partition": 2}), Level.BUSY, "1 of 2 updated"),
+    ("sts, the last pod before its partition", lambda s: statefulset(s, "rr", "rs", desired=4, rolling={"partition": 2}), Level.BUSY, "3 of 4 ready"),
     ("sts by hand", lambda s: statefulset(s, "rr", "r", strategy="OnDelete"), Level.WAIT, "2 to delete by hand (OnDelete)"),
     ("sts at rest", lambda s: statefulset(s, "", "rrr"), Level.OK, ""),
     ("ds moves", lambda s: daemonset(s, "rr", "s"), Level.BUSY, "1 of 3 updated"),

@@ -74,6 +74,7 @@ class Rollout(msgspec.Struct, frozen=True, gc=False):
         old: the pods of earlier templates, None when there are none.
         strategy: `RollingUpdate`, `Recreate`, `OnDelete`.
         surge, unavailable: pods allowed above and missing below `desired`, percentages resolved.
+        kept: old pods that a StatefulSet's partition keeps as they are.
         available: pods available in all.
         paused: a Deployment's rollout is held by its spec.
         timed_out: its progress deadline has passed; the server says so, no clock is asked.
@@ -92,6 +93,7 @@ class Rollout(msgspec.Struct, frozen=True, gc=False):
     strategy: str = ""
     surge: int = 0
     unavailable: int = 0
+    kept: int = 0
     available: int = 0
     paused: bool = False
     timed_out: bool = False
@@ -273,6 +275,7 @@ def _statefulset(s: r.StatefulSet, stores: Stores) -> Rollout:
         old=old,
         strategy=spec.update_strategy.type,
         unavailable=min(desired, max(1, unavailable)),
+        kept=keep if changing else 0,
         available=status.available_replicas,
     )
 

@@ -162,14 +162,14 @@ def progress(obj: r.Object, ro: Rollout) -> str:
     if ro.verdict.text.endswith("to be observed..."):
         return "change not seen yet by its controller"
     new, old = ro.new.pods, ro.old.pods if ro.old else 0
-    if ro.phase is Phase.ROLLING and new < ro.desired:
-        return f"{new} of {ro.desired} updated"
-    if new < ro.desired:
-        return f"{new} of {ro.desired} pods"
-    if old:
-        return f"{old} old to go"
+    if ro.phase is Phase.ROLLING and new < (wanted := ro.desired - ro.kept):
+        return f"{new} of {wanted} updated"
+    if new + old < ro.desired:
+        return f"{new + old} of {ro.desired} pods"
+    if old > ro.kept:
+        return f"{old - ro.kept} old to go"
     if isinstance(obj, r.StatefulSet):
-        return f"{ro.new.ready} of {ro.desired} ready"
+        return f"{ro.new.ready + (ro.old.ready if ro.old else 0)} of {ro.desired} ready"
     return f"{ro.available} of {ro.desired} available"
 
 

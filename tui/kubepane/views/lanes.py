@@ -24,7 +24,7 @@ def lane(found: Assessment, cells: int = CELLS) -> Line:
 def _rollout(ro: Rollout, cells: int) -> Line:
     if ro.old is None or not (ro.old.pods or ro.phase is Phase.ROLLING):
         return _one(ro.new, ro.desired, cells)
-    coming = max(0, ro.desired - ro.new.pods)
+    coming = max(0, ro.desired - ro.kept - ro.new.pods)
     total = ro.old.pods + ro.new.pods + coming
     if total + 3 <= cells:
         return [(_READY[0] * ro.old.pods, "muted"), *_TO, *_squares(ro.new, coming)]
