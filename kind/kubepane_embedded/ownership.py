@@ -73,7 +73,7 @@ def from_entries(shown: list[dict[str, Any]]) -> tuple[Owned, ...]:
 
 
 def with_managed(obj: Object, managed: tuple[Owned, ...]) -> Object:
-    """The object with managedFields, for encoding; shares everything else."""
-    if not managed:
-        return obj
-    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries(managed)}}
+    """The object with managedFields, for encoding: kind, apiVersion and metadata first; shares everything else."""
+    meta = {**obj["metadata"], "managedFields": entries(managed)} if managed else obj["metadata"]
+    rest = {name: value for name, value in obj.items() if name not in ("kind", "apiVersion", "metadata")}
+    return {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": meta, **rest}

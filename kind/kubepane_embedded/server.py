@@ -418,8 +418,8 @@ class Server:
             data = watcher.take()
             if data:
                 await response.write(data)
-            last = loop.time()
-            if watcher.closed:
+            last = loop.time() if not watcher.more else 0.0
+            if watcher.done:
                 break
         await response.write_eof()
 

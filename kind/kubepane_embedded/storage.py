@@ -47,9 +47,7 @@ class Stored:
     def json(self) -> bytes:
         """The whole object as JSON, managedFields included; encoded once per version."""
         if self._json is None:
-            obj = self.obj
-            ordered = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": obj["metadata"], **obj}
-            self._json = ENCODER.encode(with_managed(ordered, self.managed))
+            self._json = ENCODER.encode(with_managed(self.obj, self.managed))
         return self._json
 
     @property
@@ -94,6 +92,7 @@ class Storage:
 
     def __init__(self) -> None:
         self.revision = 1
+        self._compacted = 0
         self._shelves: dict[str, Shelf] = defaultdict(Shelf)
         self._owned: dict[str, set[Ref]] = defaultdict(set)
         self._indexes: dict[tuple[str, str], KeysIndex] = {}
@@ -176,7 +175,7 @@ class Storage:
     def since(self, resource: str, revision: int) -> list[Change] | None:
         """Changes after a revision, or None when some of them have left the ring."""
         shelf = self._shelves[resource]
-        if revision < shelf.floor:
+        if revision < self.floor(resource):
             return None
         return [change for change in shelf.history if change.revision > revision]
 
@@ -186,7 +185,7 @@ class Storage:
         Walks history backwards, so nothing has to be kept for pages that clients may never ask for.
         """
         shelf = self._shelves[resource]
-        if revision < shelf.floor:
+        if revision < self.floor(resource):
             return None
         if revision >= shelf.revision:
             return self.rows(resource, namespace or None)
@@ -205,13 +204,13 @@ class Storage:
 
     def floor(self, resource: str) -> int:
         """The oldest revision that a watch may resume from."""
-        return self._shelves[resource].floor
+        return max(self._shelves[resource].floor, self._compacted)
 
     def compact(self) -> None:
         """Forget all history, as a restarted server has: every older resume gets 410."""
+        self._compacted = self.revision
         for shelf in self._shelves.values():
             shelf.history.clear()
-            shelf.floor = self.revision
 
     def next_revision(self) -> int:
         """Take the next revision."""

@@ -290,7 +290,7 @@ def _config_map(obj: Object) -> Causes:
             causes += _config_key(key, f"{name}[{key}]")
             size += len(str(value).encode())
     causes += [invalid_value(f"data[{key}]", key, "duplicate of key present in binaryData") for key in data if key in binary]
-    return [*causes, too_long("", DATA_LIMIT)] if size > DATA_LIMIT else causes
+    return [*causes, too_long("[]", DATA_LIMIT)] if size > DATA_LIMIT else causes
 
 
 def _config_key(key: str, field: str) -> Causes:
@@ -453,15 +453,17 @@ def _node(obj: Object) -> Causes:
     causes: Causes = []
     seen: set[tuple[Any, Any]] = set()
     for index, taint in enumerate((obj.get("spec") or {}).get("taints") or []):
-        here = f"spec.taints[{index}]"
+        here = f"metadata.taints[{index}]"
         causes += check_qualified(taint.get("key") or "", f"{here}.key")
         if not taint.get("effect"):
             causes.append(required(f"{here}.effect"))
         elif taint["effect"] not in EFFECTS:
-            causes.append(unsupported(f"{here}.effect", taint["effect"], ["NoSchedule", "PreferNoSchedule", "NoExecute"]))
+            why = f'Unsupported value: "{taint["effect"]}": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"'
+            causes.append(Cause("FieldValueNotSupported", why, f"{here}.effect"))
         pair = (taint.get("key"), taint.get("effect"))
         if pair in seen:
-            cause = duplicate(here, taint)
+            printed = {"Key": taint.get("key"), "Value": taint.get("value") or "", "Effect": taint.get("effect"), "TimeAdded": None}
+            cause = duplicate(here, printed)
             causes.append(Cause(cause.reason, f"{cause.message}: taints must be unique by key and effect pair", cause.field))
         seen.add(pair)
     return causes

@@ -7,7 +7,7 @@ silence for a revision of the future, bookmarks about every minute and shortly b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from kubepane_embedded import errors
@@ -17,6 +17,7 @@ from kubepane_embedded.views import View, bookmark_line, change_line, error_line
 
 QUEUE_BYTES = 32 * 1024 * 1024
 """What may wait for a slow reader before its watch ends; the resume from its last revision loses nothing."""
+WRITE_BYTES = 256 * 1024
 BOOKMARK_EVERY = 60.0
 BOOKMARK_BEFORE_END = 2.0
 
@@ -39,17 +40,21 @@ class Watcher:
         self._first = True
         self._after = 0
         self._unwatch: Callable[[], None] | None = None
+        self._past: Iterator[bytes] = iter(())
         self.closed = False
+        self.more = True
         self.wake = asyncio.Event()
 
     def start(self) -> None:
-        """Queue the past and follow the present. Raises nothing: faults become ERROR lines."""
+        """Line up the past and follow the present. Raises nothing: faults become ERROR lines."""
         storage, resource, options = self._storage, self._view.resource, self._options
         asked = options.revision
-        if options.initial:
-            self._initial()
-        elif not asked:
-            self._synthetic()
+        if options.initial or not asked:
+            rows = [row for row in storage.rows(resource.storage, self._namespace) if options.selects(row)]
+            end = bookmark_line(self._view, storage.revision, True) if options.initial and options.bookmarks else b""
+            self._past = self._synthetic(rows, end)
+            self._first = not rows
+            self.wake.set()
         elif asked > storage.revision:
             self._after = asked
         else:
@@ -59,6 +64,7 @@ class Watcher:
                 return
             for change in missed:
                 self._on_change(change)
+            self._size = 0  # what was missed does not count as being slow
         self._unwatch = storage.watch(resource.storage, self._on_change)
 
     def _too_old(self, asked: int) -> errors.ApiError:
@@ -66,15 +72,12 @@ class Watcher:
             return errors.expired(errors.EXPIRED_WATCH)
         return errors.expired(f"too old resource version: {asked} ({self._storage.floor(self._view.resource.storage)})")
 
-    def _synthetic(self) -> None:
-        for stored in self._storage.rows(self._view.resource.storage, self._namespace):
-            if self._options.selects(stored):
-                self._push(event_line(self._view, "ADDED", stored, self._now(), self._take_first()))
-
-    def _initial(self) -> None:
-        self._synthetic()
-        if self._options.bookmarks:
-            self._push(bookmark_line(self._view, self._storage.revision, True))
+    def _synthetic(self, rows: list[Stored], end: bytes) -> Iterator[bytes]:
+        """ADDED for everything there is, made as it is taken."""
+        for index, stored in enumerate(rows):
+            yield event_line(self._view, "ADDED", stored, self._now(), index == 0)
+        if end:
+            yield end
 
     def _take_first(self) -> bool:
         first, self._first = self._first, False
@@ -122,14 +125,28 @@ class Watcher:
         self._queue.append(line)
         self._size += len(line)
         self.wake.set()
-        if self._size > QUEUE_BYTES:
+        if self._size > QUEUE_BYTES and self._unwatch is not None:
             self.close()
 
     def take(self) -> bytes:
-        """Everything queued, as one write."""
+        """What is to be written next, as one write; `more` tells whether the past goes on."""
+        taken: list[bytes] = []
+        size = 0
+        for line in self._past:
+            taken.append(line)
+            size += len(line)
+            if size >= WRITE_BYTES:
+                return b"".join(taken)
+        self.more = False
         self.wake.clear()
-        queued, self._queue, self._size = self._queue, [], 0
-        return b"".join(queued)
+        taken += self._queue
+        self._queue, self._size = [], 0
+        return b"".join(taken)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was taken and nothing comes any more."""
+        return self.closed and not self.more and not self._queue
 
     def close(self) -> None:
         """End the watch: what is queued still goes out, then a clean EOF."""
