@@ -20,6 +20,13 @@ from kubepane_widgets.order import Rank
 from kubepane_widgets.text import clean
 
 LEAD = "  └ taint "
+_INLINE = 110  # cells of a pane from which on taints may stand in their node's row
+_OTHERS = 76  # what the other columns need then
+_MORE = (
+    Column("roles", "ROLES", 6, 20, drop=5),
+    Column("age", "AGE", 4, 5, right=True),
+    Column("version", "VERSION", 7, 20, drop=6),
+)
 _WIDE = (
     Column("internal_ip", "INTERNAL-IP", 11, 39, drop=4),
     Column("external_ip", "EXTERNAL-IP", 11, 39, drop=7),
@@ -47,7 +54,10 @@ class NodesView(View):
         self.requested = Requested(self.stores.pods)
         self._levels: dict[str, Level] = {}
         self._below: dict[str, int] = {}  # lines that the taints of a node need below it, for tainted ones
+        self._lengths: dict[str, int] = {}  # cells that the taints of a node need in one line
         self._size = (FLEX, FLEX)
+        self._longest = 0
+        self._inline = True
         self._under = False
 
     # ---- which rows --------------------------------------------------------------------------------------------------------
@@ -81,14 +91,16 @@ class NodesView(View):
     def _note(self, uid: str) -> None:
         node = self.stores.nodes.get(uid)
         if node is None:
-            self._levels.pop(uid, None)
-            self._below.pop(uid, None)
+            for held in (self._levels, self._below, self._lengths):
+                held.pop(uid, None)
             return
         self._levels[uid] = nodes.level(node)
         if node.spec.taints:
             self._below[uid] = len(self._lines(node))
+            self._lengths[uid] = len(clean(", ".join(nodes.taints(node))))
         else:
             self._below.pop(uid, None)
+            self._lengths.pop(uid, None)
 
     def _lines(self, node: r.Node) -> list[str]:
         """The taints of a node on as few lines as the pane's width allows."""
@@ -104,7 +116,9 @@ class NodesView(View):
     def _turn(self) -> list[str]:
         """Whether taints stand below from now on; all such keys when that has changed."""
         width, height = self._size
-        under = width <= 110 and height > len(self._levels) + sum(self._below.values())
+        self._longest = max(self._lengths.values(), default=0)
+        self._inline = width > _INLINE and self._longest <= width - _OTHERS
+        under = not self._inline and height > len(self._levels) + sum(self._below.values())
         if under == self._under:
             return []
         self._under = under
@@ -127,7 +141,8 @@ class NodesView(View):
     def rank(self, key: str) -> Rank:
         uid, line = self._split(key)
         node = self.stores.nodes.get(uid)
-        return (nodes.level(node) if node else Level.OFF, node.metadata.name if node else "", 0 if line is None else line + 1)
+        below = 0 if line is None else -line - 1 if self.descending else line + 1
+        return (nodes.level(node) if node else Level.OFF, node.metadata.name if node else "", below)
 
     def beside(self, key: str) -> bool:
         return "/" in key
@@ -183,18 +198,23 @@ class NodesView(View):
         return record.get(f"{column}_value", record.get(column))
 
     def columns(self, width: int, height: int) -> Sequence[Column]:
-        bars, inline = _bars(width), width > 110
+        bars, inline = _bars(width), width > _INLINE
         more = inline or self.wide
+        taints = self._longest if self._inline and inline else 0
         return [
             Column("level", "", 1, 1, fixed=True),
             Column("name", "NAME", 12, 40 if inline else 18, elide="mid", fixed=True),
             Column("status", "STATUS", 6, 24 if inline else 14, drop=3),
-            *([Column("roles", "ROLES", 6, 20, drop=5), Column("age", "AGE", 4, 5, right=True), Column("version", "VERSION", 7, 20)] if more else []),
+            *(
+                [Column("roles", "ROLES", 6, 20, drop=5), Column("age", "AGE", 4, 5, right=True), Column("version", "VERSION", 7, 20, drop=6)]
+                if more
+                else []
+            ),
             *(_WIDE if self.wide else ()),
             Column("pods", "PODS", 4, 9, right=True, drop=2),
             Column("cpu", " CPU", 5 + bars, 5 + bars),
             Column("memory", " MEM", 5 + bars, 5 + bars),
-            Column("rest", "", 0, FLEX) if self._under else Column("taints", "TAINTS", 28, FLEX, elide="mid"),
+            Column("rest", "", 0, FLEX) if self._under else Column("taints", "TAINTS", max(28, taints), FLEX, elide="mid"),
         ]
 
     def row(self, key: str, now: datetime, width: int, height: int) -> Row:
@@ -273,4 +293,4 @@ def _resource(name: str, used: int | None, asked: int, have: int, text: Any) -> 
 def _short(taints: list[str], width: int) -> str:
     """Taints for one cell; where there is little room the well-known prefix goes."""
     joined = ", ".join(taints)
-    return joined if width > 110 else joined.replace(nodes.ROLE, "…/")
+    return joined if width > _INLINE else joined.replace(nodes.ROLE, "…/")

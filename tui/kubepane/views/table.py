@@ -104,7 +104,7 @@ class Table:
     def set_sort(self, column: str) -> None:
         """Sorts by a column; the same one again turns the order around; "" is the view's own order."""
         self.order.reverse = not self.order.reverse if column and column == self.sort else column in self.view.largest_first
-        self.sort = column
+        self.sort, self.view.descending = column, self.order.reverse
         self.rebuild()
 
     def set_namespaces(self, namespaces: Iterable[str]) -> None:

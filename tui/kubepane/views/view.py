@@ -49,6 +49,7 @@ class View(ABC):
         self.world = world
         self.stores = world.stores
         self.wide = False  # kubectl's -o wide columns
+        self.descending = False  # the order is turned around: a row that belongs below another one must rank before it
 
     @abstractmethod
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
