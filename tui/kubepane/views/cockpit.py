@@ -15,7 +15,7 @@ from kubepane.insight.ages import duration
 from kubepane.insight.hpa import Assessment
 from kubepane.insight.scaling import Hold, Proposal
 from kubepane_widgets import chart
-from kubepane_widgets.lines import Line, spread
+from kubepane_widgets.lines import Line, fit, spread
 
 SPAN = 600.0  # seconds that a chart shows
 LARGE = 20  # lines of a pane from which on everything is shown
@@ -142,7 +142,7 @@ def large(seen: Seen, drawn: Chart, now: datetime, width: int, height: int) -> l
         *drawn.steps(seen, now, width, steps),
         chart.axis(SPAN, width=width),
         [],
-        *sentences,
+        *(fit(line, width) for line in sentences),
     ]
 
 

@@ -18,7 +18,7 @@ from kubepane.views import cockpit
 from kubepane.views.levels import SICK, TONE, dot
 from kubepane.views.view import Record, View, World
 from kubepane_widgets.columns import FLEX, Column, Row
-from kubepane_widgets.lines import Line
+from kubepane_widgets.lines import Line, fit
 from kubepane_widgets.order import Rank
 
 _TARGETS = (k.DEPLOYMENTS, k.STATEFULSETS, k.REPLICASETS)
@@ -193,9 +193,9 @@ class AutoscalersView(View):
         rows = min(len(self.stores.autoscalers), 3, max(1, height - 5))
         seen = cockpit.Seen(a, found, self._hold(a, found), self.world.metrics.scales(a.metadata.uid))
         if height < 6:
-            return [cockpit.caption(seen, now)]
+            return [fit(cockpit.caption(seen, now), width)]
         if height < cockpit.LARGE:
-            return [*self._chart.curve(seen, now, width, height - rows - 2), cockpit.caption(seen, now)]
+            return [*self._chart.curve(seen, now, width, height - rows - 2), fit(cockpit.caption(seen, now), width)]
         return cockpit.large(seen, self._chart, now, width, height - rows - 1)
 
     def none(self) -> list[Line]:
