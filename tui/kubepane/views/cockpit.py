@@ -77,7 +77,7 @@ class Chart:
 
     @staticmethod
     def _stamp(seen: Seen) -> tuple[object, ...]:
-        return seen.a.metadata.uid, len(seen.history), seen.history[-1].at if seen.history else None
+        return seen.a.metadata.uid, seen.history[-1].at if seen.history else None
 
     def _kept(self, what: str, stamp: object, draw: Callable[[], list[Line]]) -> list[Line]:
         made = self._made.get(what)

@@ -147,7 +147,8 @@ class RolloutView(View):
         return {
             "uid": key.partition("/")[0],
             "namespace": obj.metadata.namespace,
-            "name": workload_cells.short_name(obj),
+            "name": obj.metadata.name,
+            "object": workload_cells.short_name(obj),
             "level": step.level.glyph,
             "when": step.when or age(step.at, now),
             "text": step.text,
