@@ -93,7 +93,7 @@ class RolloutView(View):
     def _current(self) -> str:
         if self._chosen and self._rolled(self._chosen) is not None:
             return self._chosen
-        self.all.facts(datetime.min)  # looks at what has changed, so that `rolling` is complete
+        self.all.facts(datetime.min)  # looks at what has changed
         return min(self.all.rolling, key=self.all.rank, default="")
 
     def _rolled(self, uid: str) -> rollouts.Rolled | None:
@@ -133,6 +133,7 @@ class RolloutView(View):
     # ---- what they say -----------------------------------------------------------------------------------------------------
 
     def facts(self, now: datetime) -> list[str]:
+        self.all.facts(now)  # looks at what has changed
         obj, rolling = self._workload(), len(self.all.rolling)
         name = [f"{obj.metadata.namespace}/{obj.metadata.name}"] if obj else []
         if self._shown in self.all.rolling:
