@@ -195,6 +195,17 @@ def test_only_what_belongs_to_the_story_tells_it_anew() -> None:
     assert any("chatapp-x-0 ready" in line for line in paint(table, 112, 30))
 
 
+def test_an_autoscaler_that_comes_after_its_events_brings_them_in() -> None:
+    stores = look()
+    event(stores, "hpa", "SuccessfulRescale", "New size: 4; reason: x", "11:59:04")
+    table = shown(RolloutView, stores)
+    assert not any("HPA" in line for line in paint(table, 112, 30))
+    put(stores, k.AUTOSCALERS, "chatapp", uid="hpa", spec={"scaleTargetRef": {"kind": "Deployment", "name": "chatapp"}})
+    table.update()
+    assert any("HPA set 4 replicas: x" in line for line in paint(table, 112, 30))
+    assert view(table).shown == "d"
+
+
 LETTERS = st.text("rspbt", max_size=3)
 STEPS = st.lists(
     st.one_of(
