@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Line:
         title: what is measured.
         path: where it stands in a result.
         unit: for the reader.
-        bounds: pods → the most that kubepane may take; those of the next smaller number of pods hold.
+        bounds: pods → the most that kubepane may take; those of the next smaller number of pods hold, infinite for none.
     """
 
     title: str
@@ -54,27 +55,28 @@ class Line:
     bounds: dict[int, float]
 
     def bound(self, pods: int) -> float | None:
-        """The bound for so many pods, with a little room for those that were there before the load."""
+        """The bound for so many pods."""
         fitting = [n for n in self.bounds if pods >= n]
-        return self.bounds[max(fitting)] if fitting else None
+        bound = self.bounds[max(fitting)] if fitting else inf
+        return None if bound == inf else bound
 
 
 LINES = (
     Line("first byte", "first_byte_s", "s", {}),
-    Line("first rows", "rows_s", "s", {2000: 0.7}),
+    Line("first rows", "rows_s", "s", {2000: 0.7, 10_000: inf}),
     Line("complete", "complete_s", "s", {10_000: 1.8}),
     Line("memory, settled", "rss_mib", "MiB", {2000: 110, 10_000: 150}),
     Line("memory, after churn", "rss_after_mib", "MiB", {}),
     Line("CPU until settled", "cpu_to_settled_s", "s", {}),
     Line("idle: to the terminal", "idle.bytes_s", "B/s", {0: 1000}),
-    Line("idle: CPU", "idle.cpu_pct", "%", {2000: 0.5}),
+    Line("idle: CPU", "idle.cpu_pct", "%", {2000: 0.5, 10_000: inf}),
     Line("idle: key, median", "key_idle.p50_ms", "ms", {0: 8}),
     Line("idle: key, 95 %", "key_idle.p95_ms", "ms", {}),
     Line("lone change, median", "lag.p50_ms", "ms", {0: 30}),
     Line("lone change, worst", "lag.max_ms", "ms", {0: 100}),
     Line("churn reached", "churn.rate", "/s", {}),
-    Line("churn: to the terminal", "churn.bytes_s", "B/s", {2000: 800}),
-    Line("churn: CPU", "churn.cpu_pct", "%", {2000: 6}),
+    Line("churn: to the terminal", "churn.bytes_s", "B/s", {2000: 800, 10_000: inf}),
+    Line("churn: CPU", "churn.cpu_pct", "%", {2000: 6, 10_000: inf}),
     Line("churn: key, median", "key_churn.p50_ms", "ms", {}),
     Line("churn: key, 95 %", "key_churn.p95_ms", "ms", {0: 25}),
     Line("visible changes reached", "visible.rate", "/s", {}),
