@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from terminals import Terminal
+from ptys import Terminal
 
 NOWHERE = """
 apiVersion: v1

@@ -39,7 +39,8 @@ class Terminal:
         self.modes: set[str] = set()
         self.raw = b""
         paths = os.pathsep.join(str(ROOT / d) for d in ("tui", "widgets", "kind", "tests"))
-        given = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": paths, **(env or {})}
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}  # test runners set them
+        given = {**inherited, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": paths, **(env or {})}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execve(sys.executable, [sys.executable, "-m", module, *args], given)
