@@ -192,3 +192,25 @@ def test_how_open_a_namespace_is() -> None:
     assert clause("kube-system") == (Level.OFF, "3 pods, no policy")
     put(stores, k.NETWORKPOLICIES, "p", spec={"podSelector": {"matchLabels": {"app": "1"}}})
     assert clause("shop") == (Level.WARN, "2 of 3 pods, no policy selects them")
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        {"ipBlock": {"cidr": "10.0.0.0/8"}},
+        {"namespaceSelector": {"matchLabels": {"a": "b"}}},
+        {"namespaceSelector": {"matchLabels": {"a": "b"}}, "podSelector": {"matchLabels": {"app": "nobody"}}},
+    ],
+)
+def test_peers_that_are_not_in_this_namespace_are_not_missed(peer: dict[str, Any]) -> None:
+    stores = live()
+    pod(stores, "db", labels={"app": "mysql"})
+    found = put(stores, k.NETWORKPOLICIES, "p", spec={"podSelector": {"matchLabels": {"app": "mysql"}}, "ingress": [{"from": [peer]}]})
+    assert [f.clause for f in network.explain_policy(stores, found)] == ["selects 1 pod"]
+
+
+def test_no_peer_is_missed_where_pods_may_not_be_listed() -> None:
+    stores = live()
+    refuse(stores, k.PODS)
+    found = put(stores, k.NETWORKPOLICIES, "p", spec={"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"a": "b"}}}]}]})
+    assert [f.clause for f in network.explain_policy(stores, found)] == ["could not look: may not list pods"]

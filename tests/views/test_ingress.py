@@ -252,3 +252,40 @@ def test_hostile_names_stay_in_their_cells() -> None:
     for width in (54, 116, 156):
         for line in paint(shown(IngressView, stores), width, 26):
             assert line.isprintable()
+
+
+def way(stores: Stores, text: str) -> list[list[str]]:
+    """The four boxes of a rule."""
+    table = shown(IngressView, stores, AT)
+    cursor = next(i for i, key in enumerate(table.order) if table.view.record(key, AT)["rule"] == text)
+    lines = paint(table, 156, 44, cursor)
+    top = next(i for i, line in enumerate(lines) if line.startswith("╭ "))
+    return [[line.split("│")[2 * n + 1].strip() for line in lines[top + 1 : top + 5]] for n in range(4)]
+
+
+def test_boxes_of_broken_ways() -> None:
+    stores = replay("storage-and-network")
+    assert way(stores, "b.st/none")[1:3] == [["nosuch:80", "✕ does not exist", "", ""], ["no Service", "", "", ""]]
+    assert way(stores, "b.st/ext")[1] == ["ext:80", "port 80 → 80", "type ExternalName", "leads to example.com"]
+    assert way(stores, "b.st/res")[1] == ["bucket/static", "", "", ""]
+    assert way(stores, "a.st/x")[1][1] == "port no such port"
+    assert way(stores, "a.st/81")[1][1] == "port 81 → nope"
+    assert way(stores, "a.st/81")[2][0].endswith("no port")
+    assert way(stores, "b.st/sticky")[3] == ["ClientIP", "timeout 3h", "", ""]
+    assert way(stores, "a.x")[0][3] == "path default backend"
+    refuse(stores, k.SERVICES)
+    stores.services.replace([])
+    assert way(stores, "b.st/none")[1:3] == [["nosuch:80", "– not seen", "", ""], ["not seen", "", "", ""]]
+
+
+def test_the_title_says_what_is_broken_and_what_to_look_at() -> None:
+    assert shown(IngressView, story()).view.facts(NOW) == ["1 broken", "1 to look at"]
+
+
+def test_a_certificate_that_could_not_be_looked_at_is_said_to_be_so() -> None:
+    stores = story()
+    refuse(stores, k.SECRETS)
+    stores.secrets.replace([])
+    table = shown(IngressView, stores)
+    cursor = next(i for i, key in enumerate(table.order) if key == "shop/shop.local/")
+    assert "– Secret shop-tls  could not look: may not list secrets" in paint(table, 116, 30, cursor)

@@ -265,3 +265,53 @@ def test_hostile_names_stay_in_their_cells() -> None:
     for width in (54, 116, 156):
         for line in paint(shown(StorageView, stores), width, 26):
             assert line.isprintable()
+
+
+def box(lines: list[str], n: int) -> list[str]:
+    """The four lines of the n-th box of a chain."""
+    top = next(i for i, line in enumerate(lines) if line.startswith("╭ "))
+    return [line.split("│")[2 * n + 1].strip() for line in lines[top + 1 : top + 5]]
+
+
+def boxes(stores: Stores, name: str) -> list[list[str]]:
+    table = shown(StorageView, stores, AT)
+    cursor = next(i for i, key in enumerate(table.order) if table.view.record(key, AT)["name"] == name)
+    lines = paint(table, 156, 44, cursor)
+    return [box(lines, n) for n in range(5)]
+
+
+def test_boxes_of_broken_chains() -> None:
+    stores = replay("storage-and-network")
+    assert boxes(stores, "gone-node") == [
+        ["none", "", "", ""],
+        ["gone-node", "● Bound", "asks 1Gi RWO", boxes(stores, "gone-node")[1][3]],
+        ["st-gone", "– no such class", "", ""],
+        ["st-pv-gone-node", "● Bound", "has 3Gi RWO", "on delete Retain"],
+        ["worker-99", "✕ does not exist", "path /l", "type local"],
+    ]
+    assert boxes(stores, "missing-class")[2][:2] == ["nope", "✕ no such class"]
+    assert boxes(stores, "dyn")[0][0] == "none yet"
+    assert boxes(stores, "dyn")[2:] == [
+        ["st-dyn", "● dynamic", "by example.com/silent", "binds Immediate"],
+        ["none yet", "", "", ""],
+        ["–", "", "", ""],
+    ]
+    assert boxes(stores, "too-big")[2] == ["st-local", "● static", "by kubernetes.io/no-pro…", "binds Immediate"]
+    assert boxes(stores, "prebound")[3][:2] == ["nope", "✕ does not exist"]
+    assert boxes(stores, "no-class")[2] == ["the default", "✕ there is none", "", ""]
+    assert boxes(stores, "mode-block")[4][:1] == ["anywhere"]
+    assert boxes(stores, "deleting")[1][1] == "▲ Terminating"
+    assert boxes(stores, "lost")[1][1] == "✕ Lost"
+
+
+def test_boxes_where_nothing_may_be_listed() -> None:
+    stores = replay("storage-and-network")
+    kinds = (k.VOLUMES, k.STORAGECLASSES, k.NODES)
+    refuse(stores, *kinds)
+    for kind in kinds:
+        stores.of(kind).replace([])
+    assert boxes(stores, "bound")[2:] == [
+        ["st-manual", "– not seen", "", ""],
+        ["st-pv-pinned", "– not seen", "", ""],
+        ["worker-2", "– not seen", "", ""],
+    ]

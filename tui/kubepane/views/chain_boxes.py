@@ -62,7 +62,7 @@ def storage(stores: Stores, chain: Chain, others: Sequence[Chain], now: datetime
     blocks = [
         box("Pod", _four(_pod(chain)), n),
         box("Claim", _four(_claim(chain, now)), n),
-        box("Class", _four(_class(chain)), n),
+        box("Class", _four(_class(stores, chain)), n),
         box("Volume", _four(_volume(stores, chain)), n),
         box("Node", _four(_node(stores, chain)), n),
     ]
@@ -114,21 +114,17 @@ def _claim(chain: Chain, now: datetime) -> list[Line]:
     ]
 
 
-def _class(chain: Chain) -> list[Line]:
+def _class(stores: Stores, chain: Chain) -> list[Line]:
     wanted = claims.class_of(chain.claim) if chain.claim is not None else None
     if chain.claim is None:
         return [[("–", "muted")]]
+    if not wanted and (wanted == "" or chain.claim.spec.volume_name):
+        return [[('"" (none)', "bold")], state(_class_level(chain), "static"), pairs("no", "provisioner"), pairs("binds", "Immediate")]
     if not wanted:
-        bare = wanted == "" or bool(chain.claim.spec.volume_name)
-        return [
-            [('"" (none)' if bare else "the default", "bold")],
-            state(_class_level(chain), "static" if bare else "not given yet"),
-            pairs("no", "provisioner"),
-            pairs("binds", "Immediate"),
-        ]
+        return [[("the default", "bold")], state(_class_level(chain), "there is none" if chain.finding.level is Level.BAD else "not given yet")]
     found = chain.storageclass
     if found is None:
-        missing = chain.binding == "missing"
+        missing = not unseen(stores.storageclasses)
         sick = missing and chain.broken == "class"
         return [[(wanted, "bold")], state(Level.BAD if sick else Level.OFF, "no such class" if missing else "not seen")]
     return [
