@@ -22,10 +22,10 @@ LOAD = "import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]
 
 # room → modules left out, and the packages that loading all its other modules must not load
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "kubepane.cluster": (("kubepane.cluster.api", "kubepane.cluster.connection"), SCREEN),
+    "kubepane.cluster": (("kubepane.cluster.transport", "kubepane.cluster.client_library"), (*SCREEN, *CLIENT)),
     "kubepane.cluster.resources": ((), (*SCREEN, *CLIENT, "asyncio")),
-    "kubepane.cluster.api": ((), SCREEN),
-    "kubepane.cluster.connection": ((), SCREEN),
+    "kubepane.cluster.transport": ((), SCREEN),
+    "kubepane.cluster.client_library": ((), SCREEN),
     "kubepane.insight": ((), (*SCREEN, *CLIENT, "asyncio")),
     "kubepane.views": ((), ("textual", *CLIENT)),
     "kubepane.cli": ((), ("textual", "rich", *CLIENT)),
