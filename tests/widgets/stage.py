@@ -10,7 +10,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from kubepane_widgets.columns import Column, Row
+from kubepane_widgets.columns import Cell, Column, Row
 from kubepane_widgets.diff import DiffApp
 from kubepane_widgets.lines import Line
 from kubepane_widgets.order import Order
@@ -62,7 +62,14 @@ class Shelf:
         self.asked.append(key)
         name, state, n, note = self.rows[key]
         good = state == "Running"
-        cells = [("●", "ok") if good else ("✕", "bad"), name, (state, "soft" if good else "bad"), str(n), ("10.0.0.1", "muted"), (note, "soft")]
+        cells: list[Cell] = [
+            ("●", "ok") if good else ("✕", "bad"),
+            name,
+            (state, "soft" if good else "bad"),
+            str(n),
+            ("10.0.0.1", "muted"),
+            (note, "soft"),
+        ]
         return Row(
             cells, note="" if good else f"{state}: {note}", expires=self.expires.get(key, float("inf")), selectable=key not in self.unselectable
         )

@@ -116,8 +116,8 @@ class DiffApp(App[ReturnType]):
 
     def _data(self, renderable: RenderableType) -> str | None:
         """The bytes of a frame: the difference, or all of it; None where that is for Textual to find out."""
-        pieces = None if self.plain else _pieces(renderable)
         try:
+            pieces = None if self.plain else _pieces(renderable)
             if pieces is not None:
                 return self._shown().update(pieces)
             self._grid = None

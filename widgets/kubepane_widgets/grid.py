@@ -14,7 +14,7 @@ from textual.strip import Strip
 _GAP = 3  # unchanged cells that are as cheap to send again as to step over
 _CODES = 4096  # styles remembered
 # characters that are one cell wide without a doubt: all that panes are made of
-_NARROW = re.compile("[ -~¡-¬®-˿Α-ΡΣ-ωА-я‐-‧‰-⁞←-↙↻⏎─-◼◿✓✗✘⠀-⣿①-⓿]*").fullmatch
+_NARROW = re.compile("[ -~¡-¬®-˿Α-ΡΣ-ωА-я‐-‧‰-⁞←-↙↻−≤≥⏎␀-␡─-◼◿✓✕✗✘⟨⟩⠀-⣿①-⓿]*").fullmatch
 _ENDS = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
 
 Piece = tuple[int, int, Strip]  # line, first cell, what is there
@@ -71,7 +71,7 @@ class Grid:
             row.chars[x:end] = chars
             row.codes[x:end] = codes
             if x and cell_len(row.chars[x - 1] or "") > 1:  # its second half was overwritten, the terminal has blanked it
-                pass
+                row.chars[x - 1] = None
         for start, (stop, _) in list(row.strips.items()):
             if start < end and stop > x:
                 del row.strips[start]
