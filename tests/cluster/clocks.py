@@ -30,6 +30,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.seconds = 1000.0
+        self.slept = 0.0
         super().__init__(_Impatient(self))
 
     def time(self) -> float:
@@ -39,7 +40,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.seconds
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds - 1000.0)
+        return START + timedelta(seconds=self.seconds + self.slept - 1000.0)
+
+    def asleep(self, seconds: float) -> None:
+        """The machine sleeps: only the wall clock goes on."""
+        self.slept += seconds
 
 
 class _Impatient(selectors.DefaultSelector):

@@ -7,7 +7,6 @@ tools/cache/reflector.go where that has them, with what a real API server 1.35 w
 
 from __future__ import annotations
 
-from enum import Enum
 from random import Random
 
 from kubepane.cluster import errors, steps
@@ -16,6 +15,7 @@ from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.ledger import Ledger, Rows
 from kubepane.cluster.pace import HEALTHY, Backoff, Pace
+from kubepane.cluster.plans import Phase, Plan
 from kubepane.cluster.resources import Object
 from kubepane.cluster.steps import Step
 from kubepane.cluster.stream import Stream
@@ -43,25 +43,6 @@ class Server:
 
     def __init__(self) -> None:
         self.watch_list = True
-
-
-class Plan(Enum):
-    """What to start when the wait is over."""
-
-    SYNC = "sync"  # the whole set, by WatchList or list
-    LIST = "list"  # the whole set, by list
-    FULL = "full"  # the whole set in one page
-    PAGE = "page"  # the next page of a list
-    RESUME = "resume"  # the watch, from the last version
-
-
-class Phase(Enum):
-    """What is going on."""
-
-    WAITING = "waiting"
-    LIST = "list"
-    PROBE = "probe"
-    WATCH = "watch"
 
 
 class Reflector:
@@ -104,6 +85,7 @@ class Reflector:
         self._watch_tried = now.mono
         self._no_list = False
         self._refusals = 0
+        self._watched = False  # a watch was open since the last list
         self._vanished = False  # one 404 was seen where there had been objects
         self._internal_since: float | None = None
         self._retry_afters = 0
@@ -134,6 +116,7 @@ class Reflector:
     def opened(self, now: Instant) -> None:
         """The server has accepted the watch."""
         self._answered(now)
+        self._watched = True
         self._stream.accept(now)
         self.alarm = None
         if not self._stream.initial:
@@ -184,6 +167,7 @@ class Reflector:
             return self._start(Plan.PAGE, now)
         self._no_list = False
         self._complete(now, head.version)
+        self._watched = False
         self.notes.append("listed")
         if not self._no_watch and not head.version:
             self._no_watch, self._watch_after, self._watch_tried = "the list has no version to watch from", UNABLE, now.mono
@@ -271,7 +255,8 @@ class Reflector:
         if self._phase is Phase.WATCH:
             self._no_watch, self._watch_after, self._watch_tried = "watching is forbidden", DENIED, now.mono
             if not self._no_list:
-                return self._poll(now) if now.mono - self._listed_at < LIVED else self._go(Plan.LIST, now)
+                fresh = not self._watched and now.mono - self._listed_at < LIVED
+                return self._poll(now) if fresh else self._go(Plan.LIST, now)
         else:
             self._no_list = True
             if self._watch_lists:

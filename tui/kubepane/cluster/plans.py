@@ -1,0 +1,24 @@
+"""What a reflector means to do next, and what it is doing."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Plan(Enum):
+    """What to start when the wait is over."""
+
+    SYNC = "sync"  # the whole set, by WatchList or list
+    LIST = "list"  # the whole set, by list
+    FULL = "full"  # the whole set in one page
+    PAGE = "page"  # the next page of a list
+    RESUME = "resume"  # the watch, from the last version
+
+
+class Phase(Enum):
+    """What is going on."""
+
+    WAITING = "waiting"
+    LIST = "list"
+    PROBE = "probe"
+    WATCH = "watch"
