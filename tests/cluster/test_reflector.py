@@ -665,7 +665,7 @@ class Chaos(RuleBasedStateMachine):
         batch, self.pending = self.pending[:count], self.pending[count:]
         if not any(b'"BOOKMARK"' in one or b'"ERROR"' in one for one in batch):
             batch = list(data.draw(st.permutations(batch)))
-        again: bool = data.draw(st.booleans()) if self.delivered else False  # type: ignore[arg-type]
+        again: bool = data.draw(st.booleans()) if self.delivered else False
         if again:
             batch = [*batch, data.draw(st.sampled_from(self.delivered))]
         self.send(batch)
