@@ -23,6 +23,10 @@ def explain(obj: Object, stores: Stores, now: datetime) -> list[Finding]:
     match obj:
         case r.Pod():
             return explain_pod(obj, stores, now)
+        case r.Deployment() | r.StatefulSet() | r.DaemonSet() | r.Job() | r.CronJob():
+            return explain_workload(obj, stores, now)
+        case r.Autoscaler():
+            return explain_autoscaler(obj, stores)
         case r.Claim():
             return explain_claim(stores, obj)
         case r.Ingress():
