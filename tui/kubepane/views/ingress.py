@@ -201,7 +201,7 @@ class IngressView(View):
         others = [
             (f[1].text, r_) for key in list(self._tally.rows(*_SICK))[:3] if key != cursor and (f := self._find(key)) and (r_ := self._route(key))
         ]
-        room = height - 1 - min(len(self._tally), max(2, height - 1 - route_boxes.LINES - 5))
+        room = height - 1 - min(len(self._tally), max(4, (height - 1) // 3))
         return route_boxes.ingress(self.stores, found[0], route, others, width, room)
 
 

@@ -221,7 +221,7 @@ class StorageView(View):
         if chain is None or height < 14 or width < 70:
             return []
         others = [c for key in list(self._tally.rows(Level.BAD))[:3] if key != cursor and (c := self._chain(key))]
-        room = height - 1 - min(len(self._tally), max(2, height - 1 - chain_boxes.LINES - 3))
+        room = height - 1 - min(len(self._tally), max(4, (height - 1) // 3))
         return chain_boxes.storage(self.stores, chain, others, now, width, room)
 
 
