@@ -1,9 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from builders import NOW
 from hypothesis import given, strategies as st
 
+from builders import NOW
 from kubepane.insight.ages import age, duration, next_change
 
 D, H, M, Y = 86400, 3600, 60, 365 * 86400

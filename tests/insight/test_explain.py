@@ -1,6 +1,6 @@
 import pytest
-from builders import NOW, pod, put
 
+from builders import NOW, pod, put
 from kubepane.cluster import kinds as k
 from kubepane.cluster.stores import Stores
 from kubepane.insight.explain import explain

@@ -1,5 +1,4 @@
 from builders import pod, put
-
 from kubepane.cluster import kinds as k
 from kubepane.cluster.stores import Stores
 from kubepane.insight import relations
