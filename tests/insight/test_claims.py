@@ -460,3 +460,15 @@ def test_the_binding_of_a_class(wanted: str | None, binding: str) -> None:
     assert claims.chain(stores, "shop", "data").binding == binding
     refuse(stores, k.STORAGECLASSES)
     assert claims.chain(stores, "shop", "data").binding == ("static" if wanted == "" else "")
+
+
+def test_a_whole_chain_needs_no_explanation() -> None:
+    stores = live()
+    bind(stores)
+    mount(stores)
+    data = stores.claims.named("shop", "data")
+    assert data is not None
+    assert claims.explain_claim(stores, data) == []
+    refuse(stores, k.VOLUMES)
+    stores.volumes.replace([])
+    assert claims.explain_claim(stores, data) == []

@@ -14,7 +14,7 @@ from kubepane.cluster import resources as r
 from kubepane.cluster.stores import Stores
 from kubepane.insight import provisioning, volumes
 from kubepane.insight.finding import Evidence, Finding, Level
-from kubepane.insight.unseen import unseen
+from kubepane.insight.unseen import ailing, unseen
 
 WAIT_FOR_CONSUMER = "WaitForFirstConsumer"
 _DONE = ("Succeeded", "Failed")
@@ -103,11 +103,11 @@ def chain(stores: Stores, namespace: str, name: str) -> Chain:
 
 
 def explain_claim(stores: Stores, claim: r.Claim) -> list[Finding]:
-    """What there is to say about a claim, the most important first; never empty."""
+    """What there is to say about a claim, the most important first; nothing for one that is well."""
     found = chain(stores, claim.metadata.namespace, claim.metadata.name)
     findings = [found.finding]
     findings += [f for f in _besides(stores, found) if f.clause != found.finding.clause]
-    return sorted(findings, key=lambda f: f.level)
+    return ailing(findings)
 
 
 def ref(claim: r.Claim) -> str:

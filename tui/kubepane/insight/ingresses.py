@@ -15,7 +15,7 @@ from kubepane.insight import labels
 from kubepane.insight.affinity import Affinity, affinity
 from kubepane.insight.backends import Condition, Endpoints, endpoints, port_of
 from kubepane.insight.finding import Evidence, Finding, Level, worst
-from kubepane.insight.unseen import names, unseen
+from kubepane.insight.unseen import ailing, names, unseen
 
 _HOSTS = 3
 
@@ -115,7 +115,7 @@ def routes(stores: Stores, ingress: r.Ingress) -> list[Route]:
 
 
 def explain_ingress(stores: Stores, ingress: r.Ingress) -> list[Finding]:
-    """What there is to say about an Ingress, the most important first; never empty."""
+    """What there is to say about an Ingress, the most important first; nothing for one that is well."""
     said: dict[str, Finding] = {}
     for rule in rules(ingress):
         found = route(stores, ingress, rule)
@@ -123,8 +123,7 @@ def explain_ingress(stores: Stores, ingress: r.Ingress) -> list[Finding]:
             said.setdefault(finding.clause, finding)
     for finding in _handled(stores, ingress):
         said.setdefault(finding.clause, finding)
-    findings = sorted(said.values(), key=lambda f: f.level)
-    return [f for f in findings if f.level < Level.OK] or findings
+    return ailing(said.values())
 
 
 # ---- one rule

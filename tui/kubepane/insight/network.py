@@ -16,7 +16,7 @@ from kubepane.insight import labels
 from kubepane.insight.coverage import Coverage
 from kubepane.insight.finding import Evidence, Finding, Level
 from kubepane.insight.reach import allows_dns, directions
-from kubepane.insight.unseen import unseen
+from kubepane.insight.unseen import ailing, unseen
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _NAMES = ("app", "app.kubernetes.io/name", "k8s-app", "app.kubernetes.io/instance", "name")
@@ -129,7 +129,7 @@ def ports(rule: r.PolicyRule) -> str:
 
 
 def explain_policy(stores: Stores, policy: r.NetworkPolicy, coverage: Coverage | None = None) -> list[Finding]:
-    """What there is to say about a policy, the most important first; never empty.
+    """What there is to say about a policy, the most important first; nothing for one that is well.
 
     Args:
         stores: what is known of the cluster.
@@ -142,7 +142,7 @@ def explain_policy(stores: Stores, policy: r.NetworkPolicy, coverage: Coverage |
             coverage.pod(pod.metadata.uid)
     findings = [verdict(stores, policy, coverage)]
     findings += [f for f in (_nobody(stores, policy, p) for p in _inward_peers(policy)) if f]
-    return sorted(findings, key=lambda f: f.level)
+    return ailing(findings)
 
 
 def verdict(stores: Stores, policy: r.NetworkPolicy, coverage: Coverage) -> Finding:

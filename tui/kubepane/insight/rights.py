@@ -13,7 +13,7 @@ import msgspec
 from kubepane.cluster import resources as r
 from kubepane.cluster.stores import Stores
 from kubepane.insight.finding import Evidence, Finding, Level
-from kubepane.insight.unseen import names, unseen
+from kubepane.insight.unseen import ailing, names, unseen
 
 _SYSTEM = "kube-"
 
@@ -116,9 +116,9 @@ def _verdict(stores: Stores, binding: r.RoleBinding, role: r.Role | None, home: 
 
 
 def explain_account(stores: Stores, account: r.ServiceAccount) -> list[Finding]:
-    """What there is to say about a ServiceAccount, the most important first; never empty."""
+    """What there is to say about a ServiceAccount, the most important first; nothing for one that is well."""
     found = [g.finding for g in grants(stores, account.metadata.namespace, account.metadata.name)]
     if not found:
         doubt = unseen(stores.rolebindings)
         return [Finding(Level.OFF, f"could not look: {doubt}" if doubt else "no RoleBinding names it: it may do what every ServiceAccount may")]
-    return sorted(found, key=lambda f: f.level)
+    return ailing(found)

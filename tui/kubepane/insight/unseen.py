@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from kubepane.cluster.freshness import State
 from kubepane.cluster.store import Store
+from kubepane.insight.finding import Finding, Level
 
 
 def unseen(store: Store[Any]) -> str:
@@ -36,3 +38,8 @@ def names(found: list[str], most: int = 4) -> str:
         return "none"
     head = ", ".join(found[:most])
     return head if len(found) <= most else f"{head} and {len(found) - most} more"
+
+
+def ailing(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that say that something is wrong, or that we could not look; the most important first."""
+    return sorted((f for f in findings if f.level is not Level.OK), key=lambda f: f.level)

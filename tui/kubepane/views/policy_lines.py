@@ -58,7 +58,7 @@ def keys(fact: Injection) -> str:
 def details(stores: Stores, fact: r.NetworkPolicy | Openness | Grant | Injection, finding: Finding, coverage: Coverage, width: int) -> list[Line]:
     """What there is to say about the row under the cursor, below the rows."""
     if isinstance(fact, r.NetworkPolicy):
-        name, findings = fact.metadata.name, network.explain_policy(stores, fact, coverage)
+        name, findings = fact.metadata.name, [*network.explain_policy(stores, fact, coverage), *([finding] if finding.level is Level.OK else [])]
         lines = _rules(fact)
     else:
         name = fact.namespace if isinstance(fact, Openness) else fact.account if isinstance(fact, Grant) else fact.source.name
