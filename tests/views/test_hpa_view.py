@@ -98,7 +98,7 @@ def test_the_tail_follows_the_cursor() -> None:
     assert table.tail(56, 7, "gone") == []
 
 
-SIZES = [(w, h) for w in (40, 56, 76, 77, 92, 111, 160) for h in (3, 5, 6, 12, 19, 20, 24, 50)]
+SIZES = [(w, h) for w in (56, 58, 63, 70, 76, 77, 92, 110, 111, 160) for h in (3, 5, 6, 12, 19, 20, 24, 50)]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -107,8 +107,7 @@ def test_every_size_fits(width: int, height: int) -> None:
     for wide in (False, True):
         table.view.wide = wide
         for cursor in range(3):
-            if width >= 53:
-                paint(table, width, height, cursor)
+            paint(table, width, height, cursor)
             tail = table.tail(width, height, list(table.order)[cursor])
             assert len(tail) <= max(1, height - 2)
 

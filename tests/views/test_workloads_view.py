@@ -64,7 +64,7 @@ def test_a_wide_pane_has_kubectls_columns() -> None:
     assert "shop/app:2" in paint(table, 180, 6)[1]
 
 
-@pytest.mark.parametrize("width", range(53, 220, 8))
+@pytest.mark.parametrize("width", range(53, 220, 3))
 def test_every_width_fits(width: int) -> None:
     for wide in (False, True):
         table = shown(WorkloadsView, shop())

@@ -24,15 +24,15 @@ _INLINE = 110  # cells of a pane from which on taints may stand in their node's 
 _OTHERS = 76  # what the other columns need then
 _MORE = (
     Column("roles", "ROLES", 6, 20, drop=5),
-    Column("age", "AGE", 4, 5, right=True),
+    Column("age", "AGE", 4, 5, right=True, drop=4),
     Column("version", "VERSION", 7, 20, drop=6),
 )
 _WIDE = (
-    Column("internal_ip", "INTERNAL-IP", 11, 39, drop=4),
-    Column("external_ip", "EXTERNAL-IP", 11, 39, drop=7),
-    Column("os_image", "OS-IMAGE", 8, 32, drop=8),
-    Column("kernel_version", "KERNEL-VERSION", 14, 28, drop=9),
-    Column("container_runtime", "CONTAINER-RUNTIME", 17, 28, drop=10),
+    Column("internal_ip", "INTERNAL-IP", 11, 39, drop=7),
+    Column("external_ip", "EXTERNAL-IP", 11, 39, drop=8),
+    Column("os_image", "OS-IMAGE", 8, 32, drop=9),
+    Column("kernel_version", "KERNEL-VERSION", 14, 28, drop=10),
+    Column("container_runtime", "CONTAINER-RUNTIME", 17, 28, drop=11),
 )
 
 
@@ -198,7 +198,7 @@ class NodesView(View):
         return record.get(f"{column}_value", record.get(column))
 
     def columns(self, width: int, height: int) -> Sequence[Column]:
-        bars, inline = _bars(width), width > _INLINE
+        bars, inline = _bars(width, not self._under), width > _INLINE
         more = inline or self.wide
         taints = self._longest if self._inline and inline else 0
         return [
@@ -237,7 +237,7 @@ class NodesView(View):
         level, name, info = nodes.level(node), node.metadata.name, node.status.node_info
         have, asked, used = nodes.allocatable(node), self.requested.of(name), self.world.metrics.nodes.get(name)
         status = ",".join(nodes.pressures(node)) if level is Level.WARN and not node.spec.unschedulable else nodes.status(node)
-        taints, bars = nodes.taints(node), _bars(width)
+        taints, bars = nodes.taints(node), _bars(width, not self._under)
         return {
             "level": dot(level),
             "name": name,
@@ -266,9 +266,10 @@ class NodesView(View):
         return [[("No nodes", "fg")]]
 
 
-def _bars(width: int) -> int:
-    """Cells of the bar behind a percentage; −1 where only the number fits."""
-    return 8 if width > 66 else 5 if width > 56 else -1
+def _bars(width: int, taints: bool) -> int:
+    """Cells of the bar behind a percentage; −1 where only the number fits. A column of taints needs the room for itself."""
+    wide, medium = (70, 64) if taints else (66, 56)
+    return 8 if width > wide else 5 if width > medium else -1
 
 
 def _use(used: int | None, asked: int, have: int, bars: int) -> Line:
