@@ -205,11 +205,7 @@ class NodesView(View):
             Column("level", "", 1, 1, fixed=True),
             Column("name", "NAME", 12, 40 if inline else 18, elide="mid", fixed=True),
             Column("status", "STATUS", 6, 24 if inline else 14, drop=3),
-            *(
-                [Column("roles", "ROLES", 6, 20, drop=5), Column("age", "AGE", 4, 5, right=True), Column("version", "VERSION", 7, 20, drop=6)]
-                if more
-                else []
-            ),
+            *(_MORE if more else ()),
             *(_WIDE if self.wide else ()),
             Column("pods", "PODS", 4, 9, right=True, drop=2),
             Column("cpu", " CPU", 5 + bars, 5 + bars),
