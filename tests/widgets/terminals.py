@@ -16,7 +16,8 @@ from textual.strip import Strip
 
 from widgets.stage import Stage
 
-ALLOWED = re.compile(r"\x1b\[(?:[0-9;]*[HCm]|6n|\?2026[hl])")  # move, step right, style; the question to a slow link; frames at once
+# move, step right, style; the question to a slow link; frames at once; Textual's shape of the mouse pointer
+ALLOWED = re.compile(r"\x1b\[(?:[0-9;]*[HCm]|6n|\?2026[hl])|\x1b\]22;[a-z-]+\x07")
 
 
 class Terminal:

@@ -7,7 +7,7 @@ import types
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from kubepane_widgets import diff
 from kubepane_widgets.card import Button, Card
@@ -205,7 +205,7 @@ def _do(app: Two, source: Shelf, step: tuple[Any, ...]) -> str:
     return f"k{step[1]}" if step[0] in ("put", "drop") else ""
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(STEPS, max_size=25))
 def test_random_days_end_with_the_right_cells(steps: list[tuple[Any, ...]]) -> None:
     asyncio.run(_day(steps))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from textual.geometry import Region
 
 from kubepane_widgets.columns import Column
@@ -344,7 +344,7 @@ def _do(source: Shelf, pane: Pane, step: tuple[Any, ...]) -> Iterable[str]:
     return ()
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(st.lists(STEPS, min_size=1, max_size=4), max_size=12), st.sampled_from([(60, 12), (80, 24), (30, 8)]))
 def test_what_is_on_screen_is_what_a_fresh_pane_would_show(rounds: list[list[tuple[Any, ...]]], size: tuple[int, int]) -> None:
     asyncio.run(_compare(rounds, size))

@@ -16,8 +16,8 @@ Line = list[Span]
 
 
 def width(line: Sequence[Span]) -> int:
-    """Cells that a line takes."""
-    return sum(cell_len(text) for text, _ in line)
+    """Cells that a line takes when it is painted: as it is cleaned then."""
+    return sum(cell_len(clean(text)) for text, _ in line)
 
 
 def elide(text: str, cells: int, how: str = "end") -> str:

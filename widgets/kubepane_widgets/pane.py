@@ -21,7 +21,7 @@ from kubepane_widgets.viewport import Viewport
 
 _SIDEWAYS = 12  # cells that one key moves a table to the side
 _WHEEL = 3
-_KEPT = 300  # strips of lines that are not rows
+_KEPT = 300  # strips of lines kept
 
 Mark = tuple[str, str]  # the first cell of a line and its tone
 
@@ -84,7 +84,7 @@ class Pane(Painted, can_focus=True):
         self._view = Viewport(source.order, self._selectable)
         self._table: Table | None = None
         self._aside = 0  # cells scrolled to the side
-        self._inner: dict[str, Strip] = {}  # what stands between the borders, for rows without cursor
+        self._inner: dict[str, tuple[Row, Strip]] = {}  # a row as it was painted, what stands between the borders; without cursor
         self._others: dict[tuple[Span, ...], Strip] = {}  # the same for lines that are not rows
         self._edges: dict[tuple[object, ...], Strip] = {}  # the upper and the lower border, as last painted
         self._at_cursor: tuple[Row, bool, Strip] | None = None  # the cursor's row as last painted
@@ -140,7 +140,7 @@ class Pane(Painted, can_focus=True):
             now: POSIX seconds.
         """
         if self._table:
-            self._forget([*changed, *self._table.expired(now)])
+            self._table.forget([*changed, *self._table.expired(now)])
         self._show()
 
     def tick(self, now: float) -> None:
@@ -177,11 +177,6 @@ class Pane(Painted, can_focus=True):
 
     def _row(self, key: str) -> Row:
         return self._table.row(key) if self._table else self.source.row(key, max(0, self.size.width - 4), max(0, self.size.height - 2))
-
-    def _forget(self, keys: Iterable[str]) -> None:
-        if self._table:
-            for key in self._table.forget(keys):
-                self._inner.pop(key, None)
 
     def _show(self) -> None:
         """Makes the pane's lines anew and repaints those that differ."""
@@ -297,10 +292,12 @@ class Pane(Painted, can_focus=True):
                 mark = (G["mark"], "chip") if marked else (G["cursor"], "accent")
                 kept = self._at_cursor = (row, marked, self._strip(self._table.line(key), mark, cursor=True))
             return kept[2]
-        strip = self._inner.get(key)
-        if strip is None:
-            strip = self._inner[key] = self._strip(self._table.line(key), (G["mark"] if marked else " ", "accent"))
-        return strip
+        row, painted = self._table.row(key), self._inner.get(key)
+        if painted is None or painted[0] is not row:
+            if len(self._inner) > _KEPT:
+                self._inner.clear()
+            painted = self._inner[key] = (row, self._strip(self._table.line(key), (G["mark"] if marked else " ", "accent")))
+        return painted[1]
 
     def _strip(self, line: Line, mark: Mark = (" ", "fg"), cursor: bool = False) -> Strip:
         """A line of the table, cropped as it is scrolled sideways."""

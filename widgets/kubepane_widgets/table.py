@@ -44,11 +44,9 @@ class Table:
             row = self.rows[key] = self.source.row(key, self.width, self.height)
         return row
 
-    def forget(self, keys: Iterable[str]) -> list[str]:
-        """Drops rows that are to be asked for again; the keys that were held."""
-        gone = [key for key in keys if self.rows.pop(key, None) is not None]
-        self._measured.difference_update(gone)
-        return gone
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drops rows that are to be asked for again."""
+        self._measured.difference_update([key for key in keys if self.rows.pop(key, None) is not None])
 
     def expired(self, now: float) -> list[str]:
         """The keys of rows that may read differently by now."""
