@@ -101,14 +101,9 @@ class Api:
     def update(self, user: User, resource: Resource, namespace: str, name: str, body: Object, options: WriteOptions, subresource: str = "") -> Stored:
         """Replace an object, or its status with `subresource="status"`; a resourceVersion or uid in the body is a precondition."""
         sent = body.get("metadata") or {}
-        if sent.get("name") and sent["name"] != name:
-            raise errors.bad_request(
-                f"the name of the object ({sent['name']} based on URL) was undeterminable: name must be provided"
-                if not name
-                else f"the name of the object ({sent['name']}) does not match the name on the URL ({name})"
-            )
-        if resource.namespaced and sent.get("namespace") and sent["namespace"] != namespace:
-            raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        present = self.get(resource, namespace, name).obj["metadata"]
+        if sent.get("uid") and sent["uid"] != present["uid"]:
+            raise errors.wrong_uid(resource.group, resource.plural, namespace, name, sent["uid"], present["uid"])
         managed = sent.get("managedFields")
         owners = from_entries(managed) if managed == [{}] else None
         return self.change(user, resource, namespace, name, lambda _: (body, owners), options, subresource)
@@ -140,9 +135,13 @@ class Api:
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         present = old.obj["metadata"]
         name = present["name"]
+        if meta.get("name") and meta["name"] != name:
+            raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        if resource.namespaced and meta.get("namespace") and meta["namespace"] != present["namespace"]:
+            raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
         if meta.get("uid") and meta["uid"] != present["uid"]:
-            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {present['uid']}"
-            raise errors.conflict(resource.group, resource.plural, name, why)
+            cause = errors.Cause("FieldValueInvalid", f'Invalid value: "{meta["uid"]}": field is immutable', "metadata.uid")
+            raise errors.invalid(resource.group, resource.kind, name, [cause, cause])
         asked = meta.get("resourceVersion")
         if asked and asked not in ("0", present["resourceVersion"]):
             if not str(asked).isdigit():

@@ -6,6 +6,7 @@ Words follow k8s.io/apimachinery/pkg/runtime/serializer/json and sigs.k8s.io/jso
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,14 +14,16 @@ import yaml
 
 from kubepane_embedded import errors
 from kubepane_embedded.meta import Object
+from kubepane_embedded.quantity import parse
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
 from kubepane_embedded.schemas import Field, root
 
 LIMIT = 3 * 1024 * 1024
 DEPTH = 200
+INDEX = re.compile(r"\[[^\]]*\]")
 WORDS = {"s": "string", "i": "int32", "l": "int64", "f": "float64", "b": "bool", "y": "[]uint8"}
-TEXT = frozenset("stud")
+QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
 class Duplicates(list[str]):
@@ -149,7 +152,7 @@ def check_fields(value: Object, api_version: str, kind: str, options: WriteOptio
     version = api_version.rpartition("/")[2]
     try:
         cleaned: Object = _clean(value, root(api_version, kind), "", "", unknown)
-    except _WrongType as wrong:
+    except WrongType as wrong:
         raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {wrong}') from None
     faults = [f'duplicate field "{_locate(name, value)}"' for name in duplicates] + [f'unknown field "{path}"' for path in sorted(unknown)]
     if faults and options.validation == "Strict":
@@ -159,14 +162,19 @@ def check_fields(value: Object, api_version: str, kind: str, options: WriteOptio
     return cleaned
 
 
+def clean_object(value: Object, api_version: str, kind: str) -> tuple[Object, list[str]]:
+    """The object without unknown fields, and their paths; WrongType when something has another type."""
+    unknown: list[str] = []
+    cleaned: Object = _clean(value, root(api_version, kind), "", "", unknown)
+    return cleaned, sorted(unknown)
+
+
 def unknown_fields(value: Object, api_version: str, kind: str) -> tuple[Object, list[str]]:
     """The object without unknown fields, and their paths; BadRequest for a wrong type."""
-    unknown: list[str] = []
     try:
-        cleaned: Object = _clean(value, root(api_version, kind), "", "", unknown)
-    except _WrongType as wrong:
+        return clean_object(value, api_version, kind)
+    except WrongType as wrong:
         raise errors.bad_request(f'{kind} in version "{api_version.rpartition("/")[2]}" cannot be handled as a {kind}: {wrong}') from None
-    return cleaned, sorted(unknown)
 
 
 def _locate(name: str, value: Any, path: str = "") -> str:
@@ -186,7 +194,7 @@ def _locate(name: str, value: Any, path: str = "") -> str:
     return "" if path else name
 
 
-class _WrongType(Exception):
+class WrongType(Exception):
     """A value of the wrong JSON type, in Go's words."""
 
 
@@ -208,12 +216,12 @@ def _go_type(field: Field) -> str:
     return ".".join(parts[-2:]) if parts[-1] else "interface {}"
 
 
-def _wrong(value: Any, field: Field, struct: str, path: str) -> _WrongType:
+def _wrong(value: Any, field: Field, struct: str, path: str) -> WrongType:
     word = json_word(value)
     if word == "number" and isinstance(value, (int, float)):
         word = f"number {value}" if field.kind == "scalar" and field.word in "il" else "number"
-    plain = ".".join(part.partition("[")[0] for part in path.split("."))
-    return _WrongType(f"json: cannot unmarshal {word} into Go struct field {struct}.{plain} of type {_go_type(field)}")
+    plain = INDEX.sub("", path)
+    return WrongType(f"json: cannot unmarshal {word} into Go struct field {struct}.{plain} of type {_go_type(field)}")
 
 
 def _clean(value: Any, field: Field, struct: str, path: str, unknown: list[str]) -> Any:
@@ -226,13 +234,24 @@ def _clean(value: Any, field: Field, struct: str, path: str, unknown: list[str])
         if not isinstance(value, list):
             raise _wrong(value, field, struct, path)
         item = field.item
-        return [_clean(part, item, struct, f"{path}[{index}]", unknown) for index, part in enumerate(value)] if item else value
+        return [_element(part, item, struct, f"{path}[{index}]", unknown) for index, part in enumerate(value)] if item else value
     if not isinstance(value, dict):
         raise _wrong(value, field, struct, path)
     if field.kind == "map":
         item = field.item
-        return {key: _clean(part, item, struct, f"{path}.{key}", unknown) for key, part in value.items()} if item else value
+        return {key: _element(part, item, struct, f"{path}[{key}]", unknown) for key, part in value.items()} if item else value
     return _clean_object(value, field, path, unknown)
+
+
+def _element(value: Any, item: Field, struct: str, path: str, unknown: list[str]) -> Any:
+    """An item of a list or map: null is Go's zero value there."""
+    if value is not None:
+        return _clean(value, item, struct, path, unknown)
+    if item.kind in ("object", "map"):
+        return {}
+    if item.kind == "list":
+        return []
+    return None if item.kind == "any" else {"i": 0, "l": 0, "f": 0, "b": False, "q": "0"}.get(item.word, "")
 
 
 def _clean_object(value: dict[str, Any], field: Field, path: str, unknown: list[str]) -> dict[str, Any]:
@@ -270,13 +289,21 @@ def _clean_scalar(value: Any, field: Field, struct: str, path: str) -> Any:
     elif word in ("q", "o"):
         if isinstance(value, (bool, dict, list)):
             raise _wrong(value, field, struct, path)
-        return str(value) if word == "q" else value
+        return _checked_quantity(str(value)) if word == "q" else value
     elif not isinstance(value, str):
         raise _wrong(value, field, struct, path)
     return _checked_text(value, word)
 
 
+def _checked_quantity(text: str) -> str:
+    try:
+        parse(text)
+    except ValueError:
+        raise WrongType(QUANTITY_RULE) from None
+    return text
+
+
 def _checked_text(value: Any, word: str) -> Any:
     if word == "t" and isinstance(value, str) and (len(value) < 19 or value[4:5] != "-" or "T" not in value):
-        raise _WrongType(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"')
+        raise WrongType(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"')
     return value

@@ -35,6 +35,11 @@ QUALIFIED_RULE = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
     "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
+KEY_RULE = (
+    "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an "
+    "optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+)
 VALUE_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
@@ -69,8 +74,8 @@ def duplicate(field: str, value: Any) -> Cause:
 
 
 def unsupported(field: str, value: Any, allowed: list[str]) -> Cause:
-    """The value is none of those allowed."""
-    listed = ", ".join(f'"{one}"' for one in sorted(allowed))
+    """The value is none of those allowed, which are listed in the given order."""
+    listed = ", ".join(f'"{one}"' for one in allowed)
     return Cause("FieldValueNotSupported", f"Unsupported value: {shown(value)}: supported values: {listed}", field)
 
 
@@ -114,6 +119,8 @@ def check_qualified(key: str, field: str) -> Causes:
     """A label or annotation key: optional DNS prefix, slash, name."""
     prefix, slash, name = key.rpartition("/")
     causes: Causes = []
+    if "/" in prefix:
+        return [invalid_value(field, key, KEY_RULE)]
     if slash and not prefix:
         causes.append(invalid_value(field, key, "prefix part must be non-empty"))
     elif slash and not SUBDOMAIN.fullmatch(prefix):

@@ -58,11 +58,10 @@ def _spec(obj: Object) -> Part:
 
 
 def _template(spec: Part) -> None:
-    template = spec.get("template")
-    if isinstance(template, dict):
-        template.setdefault("metadata", {})
-        if template.get("spec"):
-            default_pod_spec(template["spec"])
+    """A template is a struct by value in Go: it is there, and defaulted, even when nothing was given."""
+    _fill(spec, template={})
+    _fill(spec["template"], metadata={}, spec={})
+    default_pod_spec(spec["template"]["spec"])
 
 
 @_default("pods")
@@ -146,8 +145,8 @@ def _job(obj: Object, old: Object | None) -> None:
 def _cron_job(obj: Object, old: Object | None) -> None:
     spec = _spec(obj)
     _fill(spec, concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1, jobTemplate={})
-    _fill(spec["jobTemplate"], metadata={})
-    _template((spec["jobTemplate"].get("spec")) or {})
+    _fill(spec["jobTemplate"], metadata={}, spec={})
+    _template(spec["jobTemplate"]["spec"])
 
 
 @_default("services")

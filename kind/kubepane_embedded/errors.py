@@ -100,9 +100,17 @@ def conflict(group: str, resource: str, name: str, why: str = MODIFIED) -> ApiEr
     return ApiError(409, "Conflict", text, details(name, group, resource))
 
 
+def wrong_uid(group: str, resource: str, namespace: str, name: str, asked: str, present: str) -> ApiError:
+    """409: a replace that names another uid."""
+    place = "/".join(part for part in ("/registry", resource, namespace, name) if part)
+    why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {present}"
+    text = f"StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: {why}"
+    return conflict(group, resource, name, text)
+
+
 def invalid(group: str, kind: str, name: str, causes: Iterable[Cause]) -> ApiError:
-    """422: validation failed; the message joins all causes as the real server's aggregate does."""
-    listed = list(dict.fromkeys(causes))
+    """422: validation failed; the message joins all causes, each once, as the real server's aggregate does."""
+    listed = list(causes)
     texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in listed))
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     text = f'{group_resource(group, kind)} "{name}" is invalid: {joined}'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubepane_embedded import errors
 from kubepane_embedded.apply import applied, created_owner
-from kubepane_embedded.body import Duplicates, check_fields, check_kind, parse_json, parse_yaml, read_object, unknown_fields
+from kubepane_embedded.body import Duplicates, WrongType, check_fields, check_kind, clean_object, parse_json, parse_yaml, read_object, unknown_fields
 from kubepane_embedded.conversion import to_storage
 from kubepane_embedded.eviction import evict
 from kubepane_embedded.listing import Page, list_page, read_options
@@ -23,10 +23,11 @@ from kubepane_embedded.requestinfo import RequestInfo
 from kubepane_embedded.requests import DeleteOptions, User, WriteOptions
 from kubepane_embedded.scale import read_scale, write_scale
 from kubepane_embedded.storage import Stored
+from kubepane_embedded.strategic import go_map
 from kubepane_embedded.views import ENCODER, View, list_json, object_json
 
 if TYPE_CHECKING:
-    from kubepane_embedded.cluster import Core
+    from kubepane_embedded.core import Core
 
 RETURNS_OBJECT = frozenset({"pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"})
 ENDPOINTS_WARNING = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
@@ -353,25 +354,29 @@ def _read_patch(body: bytes, kind: PatchType) -> Any:
 def _strict(call: Call, obj: Object, patch: Any, kind: PatchType) -> Object:
     """The patched object without unknown fields; they are refused, or warned of."""
     resource = call.resource
-    check_kind(obj, resource.api_version, resource.kind)
-    cleaned, unknown = unknown_fields(obj, resource.api_version, resource.kind)
+    if obj.get("apiVersion") != resource.api_version:
+        scheme = 'in scheme "pkg/runtime/scheme.go:111"'
+        version = obj.get("apiVersion") or ""
+        raise _invalid_patch(obj, patch, kind, f'no kind "{obj.get("kind") or ""}" is registered for version "{version}" {scheme}')
+    if obj.get("kind") != resource.kind:
+        package = resource.group.partition(".")[0] or "core"
+        why = f"converting ({resource.version}.{obj.get('kind')}) to ({package}.{resource.kind}): unknown conversion"
+        raise _invalid_patch(obj, patch, kind, why)
+    try:
+        cleaned, unknown = clean_object(obj, resource.api_version, resource.kind)
+    except WrongType as wrong:
+        raise _invalid_patch(obj, patch, kind, str(wrong)) from None
     if unknown and call.options.validation == "Strict":
-        shown = _go_map(patch) if kind is PatchType.STRATEGIC else ENCODER.encode(obj).decode()
         faults = ", ".join(f'unknown field "{path}"' for path in unknown)
-        quoted = ENCODER.encode(shown).decode()
-        cause = errors.Cause("FieldValueInvalid", f"Invalid value: {quoted}: strict decoding error: {faults}", "patch")
-        raise errors.ApiError(422, "Invalid", f' "" is invalid: patch: {cause.message}', {"causes": [cause.as_dict()]})
+        raise _invalid_patch(obj, patch, kind, f"strict decoding error: {faults}")
     if call.options.validation == "Warn":
         call.options.warnings += [f'unknown field "{path}"' for path in unknown]
     return cleaned
 
 
-def _go_map(value: Any) -> str:
-    """A value as Go's %v prints it: `map[spec:map[replica:3]]`."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_go_map(value[key])}" for key in sorted(value)) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(_go_map(item) for item in value) + "]"
-    if value is None:
-        return "<nil>"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _invalid_patch(obj: Object, patch: Any, kind: PatchType, why: str) -> errors.ApiError:
+    """422 for a patch whose result cannot be decoded; quotes the patch, or for JSON the whole object, as upstream does."""
+    shown = go_map(patch) if kind is PatchType.STRATEGIC else ENCODER.encode(obj).decode()
+    quoted = ENCODER.encode(shown).decode()
+    cause = errors.Cause("FieldValueInvalid", f"Invalid value: {quoted}: {why}", "patch")
+    return errors.ApiError(422, "Invalid", f' "" is invalid: patch: {cause.message}', {"causes": [cause.as_dict()]})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kubepane_embedded.meta import Object
 
 if TYPE_CHECKING:
-    from kubepane_embedded.cluster import Core
+    from kubepane_embedded.core import Core
 
 CONTROL_PLANE = "control-plane"
 CONDITIONS = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from kubepane_embedded.runtime import MetricsSource, PodRuntime
 
 if TYPE_CHECKING:
-    from kubepane_embedded.cluster import Core
+    from kubepane_embedded.core import Core
 
 
 class Part(Protocol):

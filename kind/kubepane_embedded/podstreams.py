@@ -46,7 +46,7 @@ def waiting_reason(pod: Object, container: str) -> str:
         for one in status.get(group) or []:
             if one.get("name") == container:
                 return (((one.get("state") or {}).get("waiting")) or {}).get("reason") or "ContainerCreating"
-    return "PodInitializing"
+    return "ContainerCreating"
 
 
 class LogOptions:

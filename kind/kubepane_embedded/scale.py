@@ -59,8 +59,7 @@ def write_scale(
             raise errors.invalid("autoscaling", "Scale", name, [cause])
         meta = scale.get("metadata") or {}
         if meta.get("uid") and meta["uid"] != old.obj["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old.obj['metadata']['uid']}"
-            raise errors.conflict(resource.group, resource.plural, name, why)
+            raise errors.wrong_uid(resource.group, resource.plural, namespace, name, meta["uid"], old.obj["metadata"]["uid"])
         result = clone(old.obj)
         result["metadata"]["resourceVersion"] = meta.get("resourceVersion") or ""
         result["spec"]["replicas"] = replicas

@@ -29,7 +29,7 @@ from kubepane_embedded.views import ENCODER, View, choose
 from kubepane_embedded.watching import BOOKMARK_BEFORE_END, BOOKMARK_EVERY, Watcher
 
 if TYPE_CHECKING:
-    from kubepane_embedded.cluster import Core
+    from kubepane_embedded.core import Core
 
 log = logging.getLogger(__name__)
 VERSION = {

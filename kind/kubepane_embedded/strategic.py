@@ -43,6 +43,17 @@ def strategic_merge(present: Any, patch: Part, field: Field) -> Part:
     return result
 
 
+def go_map(value: Any) -> str:
+    """A value as Go's %v prints it: `map[spec:map[replica:3]]`."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{go_map(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(go_map(item) for item in value) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _below(field: Field, key: str) -> Field:
     if field.kind == "object" and field.type:
         return field.type.fields.get(key, ANY)
@@ -83,7 +94,7 @@ def _merge_list(present: list[Any], patch: list[Any], field: Field, order: Any) 
 
 def _merge_item(merged: list[Part], part: Part, key: str, field: Field) -> list[Part]:
     if key not in part:
-        raise errors.bad_request(f"map: {part!r} does not contain declared merge key: {key}")
+        raise errors.ApiError(500, "", f"map: {go_map(part)} does not contain declared merge key: {key}")
     wanted = part[key]
     if part.get(DIRECTIVE) == "delete":
         return [item for item in merged if item.get(key) != wanted]

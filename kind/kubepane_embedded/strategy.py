@@ -32,6 +32,8 @@ FIRST_STATUS: dict[str, Part] = {
     "resourcequotas": {},
     "namespaces": {"phase": "Active"},
 }
+FIRST_PORT, LAST_PORT = 30000, 32767
+PORT_RULE = f"provided port is not in the valid range. The range of valid ports is {FIRST_PORT}-{LAST_PORT}"
 NODE_INFO = "machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion operatingSystem architecture"
 
 
@@ -202,7 +204,7 @@ class Allocator:
                 spec.pop(name, None)
             return
         self._address(spec, obj)
-        self._ports(spec, obj)
+        self._ports(spec, obj, options.dry_run)
 
     def _others(self, obj: Object) -> list[Object]:
         uid = obj["metadata"]["uid"]
@@ -223,22 +225,21 @@ class Allocator:
         spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if headless else ["IPv4"])
         spec.setdefault("ipFamilyPolicy", "RequireDualStack" if headless else "SingleStack")
 
-    def _ports(self, spec: Part, obj: Object) -> None:
+    def _ports(self, spec: Part, obj: Object, dry_run: bool) -> None:
+        """Node ports; a dry run does not look at the given ones, as the real allocator does not."""
         if spec.get("type") not in ("NodePort", "LoadBalancer"):
             for port in spec.get("ports") or []:
                 port.pop("nodePort", None)
             return
         taken = {port.get("nodePort") for other in self._others(obj) for port in other["spec"].get("ports") or []}
         for index, port in enumerate(spec.get("ports") or []):
-            if port.get("nodePort") in taken and port.get("nodePort"):
-                cause = errors.Cause(
-                    "FieldValueInvalid",
-                    f"Invalid value: {port['nodePort']}: provided port is already allocated",
-                    f"spec.ports[{index}].nodePort",
-                )
+            asked = port.get("nodePort")
+            if asked and not dry_run and (asked in taken or not FIRST_PORT <= asked <= LAST_PORT):
+                why = "provided port is already allocated" if asked in taken else PORT_RULE
+                cause = errors.Cause("FieldValueInvalid", f"Invalid value: {asked}: {why}", f"spec.ports[{index}].nodePort")
                 raise errors.invalid("", "Service", obj["metadata"]["name"], [cause])
             while not port.get("nodePort"):
-                drawn = 30000 + self._api.seed.below(2768)
+                drawn = FIRST_PORT + self._api.seed.below(LAST_PORT - FIRST_PORT + 1)
                 if drawn not in taken:
                     port["nodePort"] = drawn
             taken.add(port["nodePort"])

@@ -13,6 +13,7 @@ from kubepane_embedded.checks import (
     Causes,
     check_labels,
     check_name,
+    check_qualified,
     check_subdomain_keys,
     immutable,
     invalid_value,
@@ -25,6 +26,9 @@ from kubepane_embedded.validation_kinds import CHECKS, UPDATES
 from kubepane_embedded.validation_pods import check_pod, check_pod_update
 
 Check = Callable[[Object, WriteOptions], Causes]
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+UPDATE_FIRST = frozenset({"configmaps", "secrets"})
+"""Kinds whose validation names what may not change before what is wrong by itself."""
 ANNOTATIONS_LIMIT = 256 * 1024
 LABEL_NAMES = frozenset({"namespaces", "services"})
 PATH_NAMES = frozenset(f"{kind}.rbac.authorization.k8s.io" for kind in ("roles", "clusterroles", "rolebindings", "clusterrolebindings"))
@@ -37,6 +41,8 @@ def check(resource: Resource, obj: Object, old: Object | None, options: WriteOpt
         causes += _check_meta_update(obj, old)
     if not subresource or subresource == "scale":
         causes += _check_kind(resource, obj, old, options)
+    if resource.storage == "nodes" and old is not None:
+        causes *= 2  # the strategy of nodes validates an update twice, and says so
     if causes:
         raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), causes)
 
@@ -44,12 +50,9 @@ def check(resource: Resource, obj: Object, old: Object | None, options: WriteOpt
 def _check_kind(resource: Resource, obj: Object, old: Object | None, options: WriteOptions) -> Causes:
     if resource.storage == "pods":
         return check_pod(obj, options) if old is None else check_pod_update(obj, old)
-    causes: Causes = []
-    if resource.storage in CHECKS:
-        causes += CHECKS[resource.storage](obj)
-    if old is not None and resource.storage in UPDATES:
-        causes += UPDATES[resource.storage](obj, old)
-    return causes
+    base = CHECKS[resource.storage](obj) if resource.storage in CHECKS else []
+    update = UPDATES[resource.storage](obj, old) if old is not None and resource.storage in UPDATES else []
+    return [*update, *base] if resource.storage in UPDATE_FIRST else [*base, *update]
 
 
 def check_meta(resource: Resource, obj: Object) -> Causes:
@@ -67,7 +70,17 @@ def check_meta(resource: Resource, obj: Object) -> Causes:
     size = sum(len(key) + len(str(value)) for key, value in (meta.get("annotations") or {}).items())
     if size > ANNOTATIONS_LIMIT:
         causes.append(errors.Cause("FieldValueTooLong", f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes", "metadata.annotations"))
-    return causes + _check_owners(meta)
+    return causes + _check_owners(meta) + _check_finalizers(meta)
+
+
+def _check_finalizers(meta: dict[str, Any]) -> Causes:
+    causes: Causes = []
+    for index, finalizer in enumerate(meta.get("finalizers") or []):
+        causes += check_qualified(str(finalizer), "metadata.finalizers")
+        if "/" not in str(finalizer) and finalizer not in STANDARD_FINALIZERS:
+            rule = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append(invalid_value(f"metadata.finalizers[{index}]", finalizer, rule))
+    return causes
 
 
 def _check_owners(meta: dict[str, Any]) -> Causes:

@@ -27,7 +27,6 @@ from kubepane_embedded.checks import (
     immutable,
     invalid_value,
     required,
-    shown,
     too_long,
     unsupported,
 )
@@ -82,12 +81,9 @@ def _workload(spec: Part, whole: bool = True) -> Causes:
         if not (selector.get("matchLabels") or selector.get("matchExpressions")):
             causes.append(invalid_value("spec.selector", selector, "empty selector is invalid for deployment"))
     labels = ((template or {}).get("metadata") or {}).get("labels") or {}
-    if isinstance(template, dict):
-        if selector is not None and not LabelSelector.of(selector).matches(labels):
-            causes.append(invalid_value("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
-        causes += check_template(template, "spec.template", whole)
-    else:
-        causes.append(required("spec.template"))
+    if not LabelSelector.of(selector).matches(labels):
+        causes.append(invalid_value("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
+    causes += check_template(template if isinstance(template, dict) else {}, "spec.template", whole)
     causes += check_not_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
     return causes + check_not_negative(spec.get("revisionHistoryLimit"), "spec.revisionHistoryLimit")
 
@@ -262,10 +258,6 @@ def _service_ports(ports: list[Part], named: bool) -> Causes:
         if pair in pairs:
             causes.append(duplicate(here, {"port": port.get("port"), "protocol": port.get("protocol")}))
         pairs.add(pair)
-        node = port.get("nodePort")
-        if isinstance(node, int) and node and not 30000 <= node <= 32767:
-            rule = "provided port is not in the valid range. The range of valid ports is 30000-32767"
-            causes.append(invalid_value(f"{here}.nodePort", node, rule))
     return causes
 
 
@@ -458,8 +450,7 @@ def _node(obj: Object) -> Causes:
         if not taint.get("effect"):
             causes.append(required(f"{here}.effect"))
         elif taint["effect"] not in EFFECTS:
-            why = f'Unsupported value: "{taint["effect"]}": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"'
-            causes.append(Cause("FieldValueNotSupported", why, f"{here}.effect"))
+            causes.append(unsupported(f"{here}.effect", taint["effect"], EFFECTS))
         pair = (taint.get("key"), taint.get("effect"))
         if pair in seen:
             printed = {"Key": taint.get("key"), "Value": taint.get("value") or "", "Effect": taint.get("effect"), "TimeAdded": None}
@@ -474,7 +465,7 @@ def _ingress(obj: Object) -> Causes:
     spec = obj.get("spec") or {}
     causes: Causes = []
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        causes.append(invalid_value("spec", [], "either `defaultBackend` or `rules` must be specified"))
+        causes.append(invalid_value("spec", None, "either `defaultBackend` or `rules` must be specified"))
     for number, rule in enumerate(spec.get("rules") or []):
         for index, path in enumerate((rule.get("http") or {}).get("paths") or []):
             causes += _ingress_path(path, f"spec.rules[{number}].http.paths[{index}]")
@@ -533,8 +524,9 @@ def _peer(peer: Part, here: str) -> Causes:
 def _budget(obj: Object) -> Causes:
     spec = obj.get("spec") or {}
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
-        cause = f"Invalid value: {shown(spec)}: minAvailable and maxUnavailable cannot be both set"
-        return [Cause("FieldValueInvalid", cause, "spec")]
+        names = ("minAvailable", "selector", "maxUnavailable", "unhealthyPodEvictionPolicy")
+        printed = {name[0].upper() + name[1:]: spec.get(name) for name in names}
+        return [invalid_value("spec", printed, "minAvailable and maxUnavailable cannot be both set")]
     causes: Causes = []
     for name in ("minAvailable", "maxUnavailable"):
         causes += _count_or_percent(spec.get(name), f"spec.{name}")
@@ -566,7 +558,9 @@ def _binding(obj: Object) -> Causes:
 @_update("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io")
 def _binding_update(obj: Object, old: Object) -> Causes:
     if obj.get("roleRef") != old.get("roleRef"):
-        return [invalid_value("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+        reference = obj.get("roleRef") or {}
+        printed = {"APIGroup": reference.get("apiGroup"), "Kind": reference.get("kind"), "Name": reference.get("name")}
+        return [invalid_value("roleRef", printed, "cannot change roleRef")]
     return []
 
 

@@ -27,8 +27,8 @@ from kubepane_embedded.requests import WriteOptions
 Part = dict[str, Any]
 POLICIES = ["Always", "IfNotPresent", "Never"]
 PROTOCOLS = ["SCTP", "TCP", "UDP"]
-RESTARTS = ["Always", "Never", "OnFailure"]
-EFFECTS = ["NoExecute", "NoSchedule", "PreferNoSchedule"]
+RESTARTS = ["Always", "OnFailure", "Never"]
+EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
 UPDATE_RULE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
     "`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
@@ -203,7 +203,7 @@ def _check_env(env: list[Part], path: str) -> Causes:
         if entry.get("value"):
             causes.append(invalid_value(f"{here}.valueFrom", "", "may not be specified when `value` is not empty"))
         if not kinds:
-            rule = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+            rule = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
             causes.append(invalid_value(f"{here}.valueFrom", "", rule))
         for kind in ("configMapKeyRef", "secretKeyRef"):
             reference = source.get(kind)

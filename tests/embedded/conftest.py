@@ -24,7 +24,7 @@ def recording(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def core() -> Core:
     return Core(VirtualClock(), Seed(1))
 
@@ -69,7 +69,7 @@ class Wire:
             return [json.loads(line) async for line in response.content]
 
 
-@pytest.fixture()
+@pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     cluster = EmbeddedCluster(VirtualClock(), wire=VirtualClock())
     await cluster.start()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from embedded.conftest import recording
-from kubepane_embedded.cluster import Core
+from kubepane_embedded.core import Core
 from kubepane_embedded.quantity import canonical, parse
 from kubepane_embedded.requests import ADMIN, WriteOptions
 

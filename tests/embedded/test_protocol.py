@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def deployment(name: str = "d", **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": full}
 
 
-SAME_AS_RECORDED = [
+SAME_AS_RECORDED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("accept-406", "GET", PODS, None, {"Accept": "application/json;as=Nope"}),
     ("bad-fieldselector-400", "GET", f"{PODS}?fieldSelector=metadata.uid=x", None, {}),
     ("badjson-400", "POST", DEPLOYMENTS, b"{bad", {}),
@@ -108,7 +109,7 @@ async def test_documents(wire: Wire) -> None:
     accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
     aggregated = await wire("GET", "/apis", Accept=accept)
     assert aggregated.headers["Content-Type"] == accept.partition(",")[0]
-    assert [group["metadata"]["name"] for group in aggregated.body["items"]][0] == "apps"
+    assert aggregated.body["items"][0]["metadata"]["name"] == "apps"
     beta = await wire("GET", "/api", Accept=accept.replace("v=v2", "v=v2beta1"))
     assert beta.body["apiVersion"] == "apidiscovery.k8s.io/v2beta1"
     plain = await wire("GET", "/api/v1")
@@ -122,6 +123,25 @@ async def test_documents(wire: Wire) -> None:
     assert "fieldValidation" in [parameter["name"] for parameter in patch["parameters"]]
     assert "io.k8s.api.core.v1.PodSpec" in document.body["components"]["schemas"]
     assert (await wire("GET", "/openapi/v2")).code == 404
+
+
+async def test_identity_may_not_change(wire: Wire) -> None:
+    created = (await wire("POST", DEPLOYMENTS, deployment())).body
+    other = "00000000-0000-0000-0000-000000000000"
+    patched = await wire("PATCH", f"{DEPLOYMENTS}/d", {"metadata": {"uid": other}}, Content_Type="application/merge-patch+json")
+    assert patched.body == ERRORS["patch-uid-422"]["body"]
+    scale = {"metadata": {"name": "d", "uid": other}, "spec": {"replicas": 1}}
+    replaced = await wire("PUT", f"{DEPLOYMENTS}/d/scale", scale)
+    wanted = json.dumps(ERRORS["scale-put-uid"]["body"]).replace("/wr/", "/default/")
+    assert replaced.body == json.loads(re.sub("(?<=meta: )[0-9a-f-]+", created["metadata"]["uid"], wanted))
+
+
+async def test_taints_that_are_refused(wire: Wire) -> None:
+    await wire("POST", "/api/v1/nodes", {"metadata": {"name": "worker-3"}})
+    taint = {"key": "a", "effect": "NoSchedule"}
+    for name, taints in (("taint-dup", [taint, taint]), ("taint-bad-effect", [{"key": "a", "effect": "Nope"}])):
+        reply = await wire("PATCH", "/api/v1/nodes/worker-3", {"spec": {"taints": taints}}, Content_Type="application/strategic-merge-patch+json")
+        assert reply.body == ERRORS[name]["body"]
 
 
 async def test_create_read_change_delete(wire: Wire) -> None:
@@ -219,7 +239,7 @@ async def test_finalizers_grace_and_propagation(wire: Wire) -> None:
     await wire("PATCH", f"{DEPLOYMENTS}/d", {"metadata": {"finalizers": None}}, Content_Type="application/merge-patch+json")
     assert (await wire("GET", f"{DEPLOYMENTS}/d")).code == 404
 
-    pod = {"metadata": {"name": "p"}, "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "x"}]}}
+    pod: dict[str, Any] = {"metadata": {"name": "p"}, "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "x"}]}}
     await wire("POST", PODS, pod)
     going = await wire("DELETE", f"{PODS}/p")
     assert (going.body["metadata"]["deletionGracePeriodSeconds"], going.body["metadata"]["generation"]) == (30, 2)
