@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from builders import NOW, put
 from clusters import live, paint, records, shown
 from kubepane.cluster import kinds as k
+from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.metrics import Usage
 from kubepane.cluster.stores import Stores
 from kubepane.views.filter import parse
@@ -166,6 +167,25 @@ def test_pods_change_the_sums_of_their_nodes_only() -> None:
     assert table.update() == {"uid-chat-worker3"}
     put(stores, k.PODS, "pending", spec={}, status={"phase": "Pending"})
     assert table.update() == set()
+
+
+PARTIAL = [
+    Freshness(State.SYNCING), Freshness(State.FORBIDDEN), Freshness(State.LIVE, hidden=("x",)), Freshness(State.LIVE, only=("shop",)),
+    Freshness(State.RECONNECTING),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("freshness", PARTIAL, ids=range(len(PARTIAL)))
+def test_where_not_all_pods_are_seen_nothing_is_summed_up(freshness: Freshness) -> None:
+    table = look()
+    table.view.stores.pods.set_freshness(freshness)
+    table.update()
+    record = records(table)["chat-worker"]
+    assert (record["pods"], record["cpu_requested"], record["cpu_requested_percent"], record["cpu"]) == ("<unknown>", "<unknown>", None, "2840m")
+    assert "chat-worker        Ready            –  71% ━━━╸╌" in paint(table, 62, 12)[4]
+    table.view.stores.pods.set_freshness(Freshness(State.RECONNECTING, since=NOW))
+    table.update()
+    assert records(table)["chat-worker"]["pods"] == "1/110"
 
 
 def test_the_record_has_what_kubectl_prints_and_what_top_prints() -> None:

@@ -22,6 +22,9 @@ class State(Enum):
     FAILED = "failed"  # our own code failed here; it is tried again
 
 
+STALE = (State.RECONNECTING, State.UNAUTHORIZED, State.FAILED)
+
+
 class Freshness(msgspec.Struct, frozen=True):
     """The freshness of one store, or of one namespace's part of it.
 
@@ -37,6 +40,7 @@ class Freshness(msgspec.Struct, frozen=True):
         hidden: namespaces that are not shown although they were asked for (rule R31).
         others: all namespaces were asked for, only some may be looked at, and the names of the rest are not known.
         skipped: objects that could not be read since the last full list and are not shown.
+        only: the namespaces that the objects come from where not the whole cluster is looked at: no sum over the cluster can be made.
     """
 
     state: State = State.CONNECTING
@@ -52,11 +56,12 @@ class Freshness(msgspec.Struct, frozen=True):
     hidden: tuple[str, ...] = ()
     others: bool = False
     skipped: int = 0
+    only: tuple[str, ...] = ()
 
     @property
     def stale(self) -> bool:
         """Rows may differ from the cluster without notice."""
-        return self.state in (State.RECONNECTING, State.UNAUTHORIZED, State.FAILED)
+        return self.state in STALE
 
     @property
     def complete(self) -> bool:
@@ -67,6 +72,12 @@ class Freshness(msgspec.Struct, frozen=True):
     def partial(self) -> bool:
         """Something that was asked for is left out, whatever the state of the rest."""
         return bool(self.hidden) or self.others or self.skipped > 0
+
+    @property
+    def whole(self) -> bool:
+        """All objects of the cluster were received at least once, though they may not be current."""
+        received = self.state in (State.LIVE, State.POLLING) or (self.state in STALE and self.since is not None)
+        return received and not self.partial and not self.only
 
     @property
     def known(self) -> bool:

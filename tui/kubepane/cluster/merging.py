@@ -38,6 +38,7 @@ def merged(parts: Mapping[str, Freshness], *, hidden: tuple[str, ...] = (), othe
         skipped=sum(f.skipped for f in rest),
         hidden=tuple(sorted({*hidden, *refused})),
         others=others,
+        only=() if "" in parts else tuple(name for name in sorted(parts) if name not in refused),
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from kubepane.cluster import kinds as k, resources as r
 from kubepane.cluster.kinds import Kind
 from kubepane.insight import nodes, quantities
-from kubepane.insight.ages import age, next_change
+from kubepane.insight.ages import UNKNOWN, age, next_change
 from kubepane.insight.finding import Level, worst
-from kubepane.insight.nodes import Requested
+from kubepane.insight.nodes import Load, Requested
 from kubepane.views.levels import SICK, TONE, dot
 from kubepane.views.view import Record, View, World
 from kubepane_widgets.columns import FLEX, Column, Row, Wide
@@ -64,6 +64,8 @@ class NodesView(View):
 
     def affected(self, kind: Kind, uids: set[str]) -> Iterable[str]:
         if kind is k.PODS:
+            if not uids:  # how far the sums can be trusted has changed
+                return set(self.stores.nodes.uids())
             found = [node for name in self.requested.touched() if (node := self.stores.nodes.named("", name)) is not None]
             return [node.metadata.uid for node in found]
         keys: set[str] = set()
@@ -163,7 +165,7 @@ class NodesView(View):
         if node is None:
             return {"uid": "", "name": ""}
         info, name = node.status.node_info, node.metadata.name
-        have, asked, used = nodes.allocatable(node), self.requested.of(name), self.world.metrics.nodes.get(name)
+        have, asked, used = nodes.allocatable(node), self._asked(name), self.world.metrics.nodes.get(name)
         found = worst(nodes.findings(node))
         return {
             "uid": node.metadata.uid,
@@ -176,13 +178,13 @@ class NodesView(View):
             "version": info.kubelet_version,
             "internal_ip": nodes.address(node, "InternalIP"),
             "external_ip": nodes.address(node, "ExternalIP"),
-            "os_image": info.os_image or "<unknown>",
-            "kernel_version": info.kernel_version or "<unknown>",
-            "container_runtime": info.container_runtime_version or "<unknown>",
-            "pods": f"{asked.pods}/{have.pods}",
-            "pods_value": asked.pods,
-            **_resource("cpu", used.cpu if used else None, asked.cpu, have.cpu, quantities.cpu_text),
-            **_resource("memory", used.memory if used else None, asked.memory, have.memory, quantities.memory_text),
+            "os_image": info.os_image or UNKNOWN,
+            "kernel_version": info.kernel_version or UNKNOWN,
+            "container_runtime": info.container_runtime_version or UNKNOWN,
+            "pods": f"{asked.pods}/{have.pods}" if asked else UNKNOWN,
+            "pods_value": asked.pods if asked else None,
+            **_resource("cpu", used.cpu if used else None, asked.cpu if asked else None, have.cpu, quantities.cpu_text),
+            **_resource("memory", used.memory if used else None, asked.memory if asked else None, have.memory, quantities.memory_text),
             "taints": nodes.taints(node),
             "pressure": nodes.pressures(node),
             "why": found.clause if found else "",
@@ -231,7 +233,7 @@ class NodesView(View):
 
     def _cells(self, node: r.Node, now: datetime, width: int) -> dict[str, Any]:
         level, name, info = nodes.level(node), node.metadata.name, node.status.node_info
-        have, asked, used = nodes.allocatable(node), self.requested.of(name), self.world.metrics.nodes.get(name)
+        have, asked, used = nodes.allocatable(node), self._asked(name), self.world.metrics.nodes.get(name)
         status = ",".join(nodes.pressures(node)) if level is Level.WARN and not node.spec.unschedulable else nodes.status(node)
         taints, bars = nodes.taints(node), _bars(width, not self._under)
         return {
@@ -243,15 +245,19 @@ class NodesView(View):
             "version": (info.kubelet_version, "muted"),
             "internal_ip": (nodes.address(node, "InternalIP"), "muted"),
             "external_ip": (nodes.address(node, "ExternalIP"), "muted"),
-            "os_image": (info.os_image or "<unknown>", "muted"),
-            "kernel_version": (info.kernel_version or "<unknown>", "muted"),
-            "container_runtime": (info.container_runtime_version or "<unknown>", "muted"),
-            "pods": (f"{asked.pods}/{have.pods}" if width > 66 and have.pods else str(asked.pods), "soft"),
-            "cpu": _use(used.cpu if used else None, asked.cpu, have.cpu, bars),
-            "memory": _use(used.memory if used else None, asked.memory, have.memory, bars),
+            "os_image": (info.os_image or UNKNOWN, "muted"),
+            "kernel_version": (info.kernel_version or UNKNOWN, "muted"),
+            "container_runtime": (info.container_runtime_version or UNKNOWN, "muted"),
+            "pods": (f"{asked.pods}/{have.pods}" if asked and width > 66 and have.pods else str(asked.pods) if asked else "–", "soft"),
+            "cpu": _use(used.cpu if used else None, asked.cpu if asked else 0, have.cpu, bars),
+            "memory": _use(used.memory if used else None, asked.memory if asked else 0, have.memory, bars),
             "rest": "",
             "taints": (_short(taints, width) or "none", "fg" if taints else "muted"),
         }
+
+    def _asked(self, name: str) -> Load | None:
+        """What the pods of a node request; None where not all pods are seen: a part of a sum is no sum."""
+        return self.requested.of(name) if self.stores.pods.freshness.whole else None
 
     def _reason(self, node: r.Node) -> str:
         found, taints = nodes.findings(node), nodes.taints(node)
@@ -276,13 +282,13 @@ def _use(used: int | None, asked: int, have: int, bars: int) -> Line:
     return [text, *gauge(used or 0, asked, have, bars)] if bars > 0 else [text]
 
 
-def _resource(name: str, used: int | None, asked: int, have: int, text: Any) -> dict[str, Any]:
+def _resource(name: str, used: int | None, asked: int | None, have: int, text: Any) -> dict[str, Any]:
     return {
-        name: "<unknown>" if used is None else text(used),
+        name: UNKNOWN if used is None else text(used),
         f"{name}_value": used,
         f"{name}_percent": None if used is None else nodes.share(used, have),
-        f"{name}_requested": text(asked),
-        f"{name}_requested_percent": nodes.share(asked, have),
+        f"{name}_requested": UNKNOWN if asked is None else text(asked),
+        f"{name}_requested_percent": None if asked is None else nodes.share(asked, have),
         f"{name}_allocatable": text(have),
     }
 
