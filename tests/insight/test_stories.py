@@ -40,6 +40,7 @@ def test_the_story_of_the_look() -> None:
     scaled(stores, "09:00:00", "up replica set chatapp-old from 0 to 2")
     scaled(stores, "11:58:22", "up replica set chatapp-new from 0 to 1")
     event(stores, "hpa", "SuccessfulRescale", "New size: 4; reason: cpu resource utilization (percentage of request) above target", "11:58:56")
+    event(stores, "hpa", "SuccessfulRescale", "New size: 2; reason: All metrics below target", "09:30:00")
     scaled(stores, "11:58:57", "up replica set chatapp-new from 1 to 3")
     steps = tell(d, stores)
     assert texts(steps, "") == [
