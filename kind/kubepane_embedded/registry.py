@@ -148,12 +148,13 @@ def _reviews() -> list[Resource]:
     ]
 
 
-def _grouped() -> list[Resource]:
-    def kind(group: str, version: str, plural: str, name: str, **more: object) -> Resource:
-        more.setdefault("storage", group_resource(group, plural))
-        return Resource(group, version, plural, name.lower(), name, **more)  # type: ignore[arg-type]
+def _kind(group: str, version: str, plural: str, name: str, **more: object) -> Resource:
+    more.setdefault("storage", group_resource(group, plural))
+    return Resource(group, version, plural, name.lower(), name, **more)  # type: ignore[arg-type]
 
-    hpa, rbac = "HorizontalPodAutoscaler", "rbac.authorization.k8s.io"
+
+def _grouped() -> list[Resource]:
+    kind, hpa, rbac = _kind, "HorizontalPodAutoscaler", "rbac.authorization.k8s.io"
     scaler: dict[str, object] = {"short_names": ("hpa",), "categories": ("all",), "subresources": (_status(hpa),)}
     return [
         kind("autoscaling", "v2", "horizontalpodautoscalers", hpa, **scaler),
