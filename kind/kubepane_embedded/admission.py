@@ -5,18 +5,15 @@ Sources: kubernetes/plugin/pkg/admission/* and apiserver/pkg/admission/plugin/na
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors, quota
-from kubepane_embedded.furnishing import furnish_namespace
 from kubepane_embedded.meta import Object, annotations_of, is_deleting
 from kubepane_embedded.quantity import parse, write_like
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import User, WriteOptions
 from kubepane_embedded.strategy import qos_class
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
+from kubepane_embedded.world import World
 
 Part = dict[str, Any]
 IMMORTAL = ("default", "kube-system", "kube-public")
@@ -27,11 +24,11 @@ NOT_READY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
-def check_namespace(api: Api, resource: Resource, namespace: str, name: str) -> None:
+def check_namespace(world: World, resource: Resource, namespace: str, name: str) -> None:
     """NamespaceLifecycle: the namespace must exist and not be going."""
     if not resource.namespaced:
         return
-    found = api.storage.read("namespaces", "", namespace)
+    found = world.storage.read("namespaces", "", namespace)
     if found is None:
         raise errors.not_found("", "namespaces", namespace)
     if is_deleting(found) or (found.get("status") or {}).get("phase") == "Terminating":
@@ -44,27 +41,27 @@ def check_namespace(api: Api, resource: Resource, namespace: str, name: str) -> 
         raise refusal
 
 
-def mutate_create(api: Api, user: User, resource: Resource, obj: Object, options: WriteOptions) -> None:
+def mutate_create(world: World, user: User, resource: Resource, obj: Object, options: WriteOptions) -> None:
     """Plugins that change a new object."""
     storage = resource.storage
     if storage == "pods":
-        _limit_ranger(api, obj)
-        _service_account(api, obj)
-        _priority(api, obj)
+        _limit_ranger(world, obj)
+        _service_account(world, obj)
+        _priority(world, obj)
         _tolerations(obj)
         obj["spec"].setdefault("preemptionPolicy", "PreemptLowerPriority")
     elif storage == "persistentvolumeclaims":
-        _storage_class(api, obj)
+        _storage_class(world, obj)
         _protect(obj, "kubernetes.io/pvc-protection")
     elif storage == "persistentvolumes":
         _protect(obj, "kubernetes.io/pv-protection")
     elif storage == "ingresses.networking.k8s.io":
-        _ingress_class(api, obj)
+        _ingress_class(world, obj)
     elif storage == "nodes":
         _new_node(obj)
 
 
-def mutate_update(api: Api, user: User, resource: Resource, obj: Object, old: Object, options: WriteOptions) -> None:
+def mutate_update(world: World, user: User, resource: Resource, obj: Object, old: Object, options: WriteOptions) -> None:
     """Plugins that change an updated object."""
     if resource.storage == "pods" and old["spec"].get("priority") is not None:
         for name in ("priority", "preemptionPolicy"):
@@ -72,41 +69,32 @@ def mutate_update(api: Api, user: User, resource: Resource, obj: Object, old: Ob
                 obj["spec"][name] = old["spec"][name]
 
 
-def check_create(api: Api, user: User, resource: Resource, obj: Object, options: WriteOptions) -> None:
+def check_create(world: World, user: User, resource: Resource, obj: Object, options: WriteOptions) -> None:
     """Plugins that refuse a new object: limits, then quota (which also counts the usage)."""
     if resource.storage == "pods":
-        _check_limits(api, obj)
-    quota.charge(api, resource, obj, None, options)
+        _check_limits(world, obj)
+    quota.charge(world, resource, obj, None, options)
 
 
-def check_update(api: Api, user: User, resource: Resource, obj: Object, old: Object) -> None:
+def check_update(world: World, user: User, resource: Resource, obj: Object, old: Object) -> None:
     """Quota of an update that asks for more."""
     if resource.storage in quota.CHARGED_ON_UPDATE:
-        quota.charge(api, resource, obj, old, WriteOptions())
+        quota.charge(world, resource, obj, old, WriteOptions())
 
 
-def check_delete(api: Api, user: User, resource: Resource, obj: Object) -> None:
+def check_delete(world: World, user: User, resource: Resource, obj: Object) -> None:
     """Namespaces that may not go."""
     name = obj["metadata"]["name"]
     if resource.storage == "namespaces" and name in IMMORTAL:
         raise errors.forbidden("", "namespaces", name, "this namespace may not be deleted")
 
 
-def after_create(api: Api, resource: Resource, obj: Object) -> None:
-    """What comes with a new namespace: its `default` ServiceAccount and the CA bundle.
-
-    The real server has controllers for this; here it is done at once, so that a pod can follow its namespace without waiting.
-    """
-    if resource.storage == "namespaces":
-        furnish_namespace(api, obj["metadata"]["name"])
-
-
-def _service_account(api: Api, obj: Object) -> None:
+def _service_account(world: World, obj: Object) -> None:
     spec, meta = obj["spec"], obj["metadata"]
     if not spec.get("serviceAccountName"):
         spec["serviceAccountName"] = spec["serviceAccount"] = "default"
     name = spec["serviceAccountName"]
-    account = api.storage.read("serviceaccounts", meta["namespace"], name)
+    account = world.storage.read("serviceaccounts", meta["namespace"], name)
     if account is None:
         why = f'error looking up service account {meta["namespace"]}/{name}: serviceaccount "{name}" not found'
         raise errors.forbidden("", "pods", meta.get("name", ""), why)
@@ -116,16 +104,16 @@ def _service_account(api: Api, obj: Object) -> None:
     if wanted is None:
         wanted = account.get("automountServiceAccountToken")
     if wanted is not False:
-        _mount_token(api, spec)
+        _mount_token(world, spec)
 
 
-def _mount_token(api: Api, spec: Part) -> None:
+def _mount_token(world: World, spec: Part) -> None:
     """The projected volume with the token (plugin/pkg/admission/serviceaccount)."""
     containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     bare = [one for one in containers if not any(mount.get("mountPath") == TOKEN_PATH for mount in one.get("volumeMounts") or [])]
     if not bare:
         return
-    name = f"kube-api-access-{api.seed.suffix()}"
+    name = f"kube-api-access-{world.seed.suffix()}"
     for container in bare:
         mount = {"name": name, "readOnly": True, "mountPath": TOKEN_PATH}
         container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]
@@ -138,9 +126,9 @@ def _mount_token(api: Api, spec: Part) -> None:
     spec["volumes"] = [*(spec.get("volumes") or []), {"name": name, "projected": {"sources": sources, "defaultMode": 420}}]
 
 
-def _priority(api: Api, obj: Object) -> None:
+def _priority(world: World, obj: Object) -> None:
     spec, name = obj["spec"], obj["spec"].get("priorityClassName")
-    classes = api.storage.objects("priorityclasses.scheduling.k8s.io")
+    classes = world.storage.objects("priorityclasses.scheduling.k8s.io")
     if not name:
         chosen = next((one for one in classes if one.get("globalDefault")), None)
         spec["priority"] = chosen["value"] if chosen else 0
@@ -164,21 +152,21 @@ def _tolerations(obj: Object) -> None:
     obj["spec"]["tolerations"] = present
 
 
-def _storage_class(api: Api, obj: Object) -> None:
+def _storage_class(world: World, obj: Object) -> None:
     spec = obj["spec"]
     if spec.get("storageClassName") is not None or annotations_of(obj).get("volume.beta.kubernetes.io/storage-class") is not None:
         return
-    classes = [one for one in api.storage.objects("storageclasses.storage.k8s.io") if annotations_of(one).get(DEFAULT_CLASS) == "true"]
+    classes = [one for one in world.storage.objects("storageclasses.storage.k8s.io") if annotations_of(one).get(DEFAULT_CLASS) == "true"]
     if classes:
         newest = max(classes, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
         spec["storageClassName"] = newest["metadata"]["name"]
 
 
-def _ingress_class(api: Api, obj: Object) -> None:
+def _ingress_class(world: World, obj: Object) -> None:
     spec = obj.get("spec") or {}
     if spec.get("ingressClassName") is not None or annotations_of(obj).get("kubernetes.io/ingress.class") is not None:
         return
-    classes = api.storage.objects("ingressclasses.networking.k8s.io")
+    classes = world.storage.objects("ingressclasses.networking.k8s.io")
     chosen = [one for one in classes if annotations_of(one).get(DEFAULT_INGRESS_CLASS) == "true"]
     if len(chosen) == 1:
         spec["ingressClassName"] = chosen[0]["metadata"]["name"]
@@ -198,14 +186,14 @@ def _new_node(obj: Object) -> None:
         spec["taints"] = [*(spec.get("taints") or []), taint]
 
 
-def _limits(api: Api, namespace: str, kind: str) -> list[Part]:
-    ranges = api.storage.objects("limitranges", namespace)
+def _limits(world: World, namespace: str, kind: str) -> list[Part]:
+    ranges = world.storage.objects("limitranges", namespace)
     return [limit for one in ranges for limit in (one.get("spec") or {}).get("limits") or [] if limit.get("type") == kind]
 
 
-def _limit_ranger(api: Api, obj: Object) -> None:
+def _limit_ranger(world: World, obj: Object) -> None:
     """LimitRanger: default requests and limits of containers."""
-    limits = _limits(api, obj["metadata"]["namespace"], "Container")
+    limits = _limits(world, obj["metadata"]["namespace"], "Container")
     for limit in limits:
         for container in [*(obj["spec"].get("initContainers") or []), *(obj["spec"].get("containers") or [])]:
             resources = container.setdefault("resources", {})
@@ -216,9 +204,9 @@ def _limit_ranger(api: Api, obj: Object) -> None:
         obj.setdefault("status", {})["qosClass"] = qos_class(obj["spec"])
 
 
-def _check_limits(api: Api, obj: Object) -> None:
+def _check_limits(world: World, obj: Object) -> None:
     complaints: list[str] = []
-    for limit in _limits(api, obj["metadata"]["namespace"], "Container"):
+    for limit in _limits(world, obj["metadata"]["namespace"], "Container"):
         for container in obj["spec"].get("containers") or []:
             complaints += _container_complaints(limit, container.get("resources") or {})
     if complaints:

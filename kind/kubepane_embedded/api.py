@@ -20,27 +20,20 @@ from kubepane_embedded.registry import Registry, Resource
 from kubepane_embedded.requests import DeleteOptions, User, WriteOptions
 from kubepane_embedded.seed import Seed
 from kubepane_embedded.storage import Storage, Stored
+from kubepane_embedded.world import World
 
 Change = Callable[[Stored], tuple[Object, tuple[Owned, ...] | None]]
 """Computes the wanted object from the present one; with explicit owners of fields (apply), or None to have them tracked."""
 
 
-class Api:
-    """Verbs over one store.
-
-    Args:
-        storage: Where objects are.
-        registry: The served kinds.
-        clock: Cluster time, for timestamps.
-        seed: Chance, for names, uids and addresses.
-    """
+class Api(World):
+    """Verbs over one store; see `World` for the arguments."""
 
     def __init__(self, storage: Storage, registry: Registry, clock: Clock, seed: Seed) -> None:
-        self.storage = storage
-        self.registry = registry
-        self.clock = clock
-        self.seed = seed
+        super().__init__(storage, registry, clock, seed)
         self.allocator = strategy.Allocator(self)
+        self.created: list[Callable[[Resource, Object], None]] = []
+        """Called after an object was stored for the first time (what comes with a new namespace)."""
 
     # reading
 
@@ -72,7 +65,8 @@ class Api:
         if options.dry_run:
             return Stored(obj, 0, managed)
         stored = self.storage.put(resource.storage, obj, managed)
-        admission.after_create(self, resource, obj)
+        for follow in self.created:
+            follow(resource, obj)
         return stored
 
     def _named(self, resource: Resource, namespace: str, body: Object) -> Object:

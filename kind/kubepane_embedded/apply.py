@@ -6,7 +6,7 @@ Follows sigs.k8s.io/structured-merge-diff (merge/update.go, typed/merge.go) and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -30,9 +30,7 @@ from kubepane_embedded.ownership import Owned
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
 from kubepane_embedded.schemas import ANY, Field, root
-
-if TYPE_CHECKING:
-    from kubepane_embedded.storage import Stored
+from kubepane_embedded.storage import Stored
 
 KUBECTL = "kubectl"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from kubepane_embedded.api import Api
 from kubepane_embedded.client import Client
 from kubepane_embedded.clock import Clock, PacedClock
-from kubepane_embedded.furnishing import furnish_cluster
+from kubepane_embedded.furnishing import furnish_cluster, furnish_new
 from kubepane_embedded.registry import Registry, default_registry
 from kubepane_embedded.seed import Seed
 from kubepane_embedded.storage import Storage
@@ -30,6 +30,7 @@ class Core:
 
     def __post_init__(self) -> None:
         self.api = Api(self.storage, self.registry, self.clock, self.seed)
+        self.api.created.append(lambda resource, obj: furnish_new(self.api, resource, obj))
         furnish_cluster(self.api)
 
     def client(self, name: str) -> Client:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors
+from kubepane_embedded.api import Api
 from kubepane_embedded.meta import Object, clone, is_deleting
 from kubepane_embedded.requests import DeleteOptions, User
 from kubepane_embedded.selectors import LabelSelector
 from kubepane_embedded.strategy import set_condition
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
 
 BUDGETS = "poddisruptionbudgets.policy"
 SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."

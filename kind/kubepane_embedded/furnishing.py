@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kubepane_embedded.api import Api
 from kubepane_embedded.meta import Object
+from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions, component
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 BOOTSTRAP = component("system:apiserver")
@@ -68,8 +67,14 @@ def furnish_cluster(api: Api) -> None:
     _create(api, "services", {**service, "spec": {"clusterIP": "10.96.0.1", "ports": ports}})
 
 
-def furnish_namespace(api: Api, namespace: str) -> None:
-    """A new namespace's `default` ServiceAccount and CA bundle (controllers of their own upstream)."""
+def furnish_new(api: Api, resource: Resource, obj: Object) -> None:
+    """What comes with a new namespace: its `default` ServiceAccount and the CA bundle.
+
+    The real server has controllers for this; here it is done at once, so that a pod can follow its namespace without waiting.
+    """
+    if resource.storage != "namespaces":
+        return
+    namespace = obj["metadata"]["name"]
     _create(api, "serviceaccounts", {"metadata": {"name": "default", "namespace": namespace}})
     note = {"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver."}
     meta = {"name": "kube-root-ca.crt", "namespace": namespace, "annotations": note}

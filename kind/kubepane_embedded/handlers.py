@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors
 from kubepane_embedded.apply import applied, created_owner
 from kubepane_embedded.body import Duplicates, WrongType, check_fields, check_kind, clean_object, parse_json, parse_yaml, read_object, unknown_fields
 from kubepane_embedded.conversion import to_storage
+from kubepane_embedded.core import Core
 from kubepane_embedded.eviction import evict
 from kubepane_embedded.listing import Page, list_page, read_options
 from kubepane_embedded.meta import Object
@@ -25,9 +26,6 @@ from kubepane_embedded.scale import read_scale, write_scale
 from kubepane_embedded.storage import Stored
 from kubepane_embedded.strategic import go_map
 from kubepane_embedded.views import ENCODER, View, list_json, object_json
-
-if TYPE_CHECKING:
-    from kubepane_embedded.core import Core
 
 RETURNS_OBJECT = frozenset({"pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"})
 ENDPOINTS_WARNING = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors
 from kubepane_embedded.registry import Resource
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
+from kubepane_embedded.world import World
 
 MAX_PREFIX = 58
 """63 characters less the suffix (apiserver/pkg/storage/names)."""
 
 
-def generate(api: Api, resource: Resource, namespace: str, meta: dict[str, Any]) -> None:
+def generate(world: World, resource: Resource, namespace: str, meta: dict[str, Any]) -> None:
     """Fill `metadata.name` from `generateName`; tries again when the name is taken."""
     prefix = meta.get("generateName")
     if meta.get("name") or not prefix:
@@ -22,6 +20,6 @@ def generate(api: Api, resource: Resource, namespace: str, meta: dict[str, Any])
     if not isinstance(prefix, str):
         raise errors.bad_request("metadata.generateName must be a string")
     for _ in range(8):
-        meta["name"] = prefix[:MAX_PREFIX] + api.seed.suffix()
-        if api.storage.stored(resource.storage, namespace, meta["name"]) is None:
+        meta["name"] = prefix[:MAX_PREFIX] + world.seed.suffix()
+        if world.storage.stored(resource.storage, namespace, meta["name"]) is None:
             return

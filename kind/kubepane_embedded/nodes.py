@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Object
-
-if TYPE_CHECKING:
-    from kubepane_embedded.core import Core
 
 CONTROL_PLANE = "control-plane"
 CONDITIONS = (

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from kubepane_embedded.core import Core
 from kubepane_embedded.runtime import MetricsSource, PodRuntime
-
-if TYPE_CHECKING:
-    from kubepane_embedded.core import Core
 
 
 class Part(Protocol):
@@ -32,7 +30,7 @@ class Parts:
     metrics: MetricsSource | None = None
 
 
-Assembly = Callable[["Core"], Parts]
+Assembly = Callable[[Core], Parts]
 """Makes the parts for a core."""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import jsonpatch
 
@@ -13,12 +14,8 @@ from kubepane_embedded.meta import Object, clone
 from kubepane_embedded.ownership import Owned, entries, from_entries
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.schemas import root
+from kubepane_embedded.storage import Stored
 from kubepane_embedded.strategic import strategic_merge
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from kubepane_embedded.storage import Stored
 
 MAX_STEPS = 10_000
 

@@ -6,16 +6,14 @@ Sources: kubernetes/pkg/quota/v1/evaluator/core, apiserver/pkg/admission/plugin/
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors
 from kubepane_embedded.meta import Object, clone
 from kubepane_embedded.quantity import parse, write_like
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
+from kubepane_embedded.world import World
 
 Usage = dict[str, Fraction]
 COUNTED = {
@@ -77,10 +75,10 @@ def _service_usage(spec: dict[str, Any]) -> Usage:
     return {"services.nodeports": ports} if spec.get("type") == "NodePort" else {}
 
 
-def charge(api: Api, resource: Resource, obj: Object, old: Object | None, options: WriteOptions) -> None:
+def charge(world: World, resource: Resource, obj: Object, old: Object | None, options: WriteOptions) -> None:
     """Refuse what exceeds a quota; otherwise count it in the quota's status at once, as the real admission does."""
     namespace = obj["metadata"].get("namespace", "")
-    quotas = api.storage.objects("resourcequotas", namespace) if namespace and resource.namespaced else []
+    quotas = world.storage.objects("resourcequotas", namespace) if namespace and resource.namespaced else []
     if not quotas or resource.storage == "events":
         return
     cost = usage_of(resource, obj)
@@ -91,7 +89,7 @@ def charge(api: Api, resource: Resource, obj: Object, old: Object | None, option
         _check(resource, obj, quota, cost)
     if not options.dry_run:
         for quota in quotas:
-            _count(api, quota, cost)
+            _count(world, quota, cost)
 
 
 def _check(resource: Resource, obj: Object, quota: Object, cost: Usage) -> None:
@@ -126,7 +124,7 @@ def _lacking(obj: Object, absent: list[str]) -> str:
     return ",".join(sorted(set(names)))
 
 
-def _count(api: Api, quota: Object, cost: Usage) -> None:
+def _count(world: World, quota: Object, cost: Usage) -> None:
     hard = (quota.get("spec") or {}).get("hard") or {}
     touched = {item: amount for item, amount in cost.items() if item in hard and amount}
     if not touched:
@@ -135,24 +133,24 @@ def _count(api: Api, quota: Object, cost: Usage) -> None:
     used = after.setdefault("status", {}).setdefault("used", {})
     for item, amount in touched.items():
         used[item] = write_like(parse(str(used.get(item, "0"))) + amount, str(hard[item]))
-    stored = api.storage.stored("resourcequotas", quota["metadata"]["namespace"], quota["metadata"]["name"])
-    api.storage.put("resourcequotas", after, stored.managed if stored else ())
+    stored = world.storage.stored("resourcequotas", quota["metadata"]["namespace"], quota["metadata"]["name"])
+    world.storage.put("resourcequotas", after, stored.managed if stored else ())
 
 
-def recount(api: Api, namespace: str) -> None:
+def recount(world: World, namespace: str) -> None:
     """Set hard and used of every quota in a namespace from what is stored (for the quota controller)."""
-    for quota in list(api.storage.objects("resourcequotas", namespace)):
+    for quota in list(world.storage.objects("resourcequotas", namespace)):
         hard = (quota.get("spec") or {}).get("hard") or {}
         total: Usage = {}
-        for resource in api.registry.resources:
-            if not resource.storage or not resource.namespaced or api.registry.stored(resource.storage) is not resource:
+        for resource in world.registry.resources:
+            if not resource.storage or not resource.namespaced or world.registry.stored(resource.storage) is not resource:
                 continue
-            for obj in api.storage.objects(resource.storage, namespace):
+            for obj in world.storage.objects(resource.storage, namespace):
                 for item, amount in usage_of(resource, obj).items():
                     if item in hard:
                         total[item] = total.get(item, Fraction(0)) + amount
         used = {item: write_like(total.get(item, Fraction(0)), str(hard[item])) for item in hard}
         status = {"hard": dict(hard), "used": used}
         if (quota.get("status") or {}) != status:
-            stored = api.storage.stored("resourcequotas", namespace, quota["metadata"]["name"])
-            api.storage.put("resourcequotas", {**clone(quota), "status": status}, stored.managed if stored else ())
+            stored = world.storage.stored("resourcequotas", namespace, quota["metadata"]["name"])
+            world.storage.put("resourcequotas", {**clone(quota), "status": status}, stored.managed if stored else ())

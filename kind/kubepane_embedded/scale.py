@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors
+from kubepane_embedded.api import Api
 from kubepane_embedded.meta import Object, clone
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import User, WriteOptions
 from kubepane_embedded.selectors import LabelSelector
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
-    from kubepane_embedded.storage import Stored
+from kubepane_embedded.storage import Stored
 
 
 def scale_of(obj: Object) -> Object:

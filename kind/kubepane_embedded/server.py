@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -15,6 +15,7 @@ from multidict import CIMultiDict
 from kubepane_embedded import discovery, errors, tables
 from kubepane_embedded.access import Authenticator
 from kubepane_embedded.clock import Clock, PacedClock, Timer
+from kubepane_embedded.core import Core
 from kubepane_embedded.handlers import Answer, Call, ResourceHandlers, json_answer, write_options
 from kubepane_embedded.listing import read_options
 from kubepane_embedded.meta import Object
@@ -27,9 +28,6 @@ from kubepane_embedded.requests import User
 from kubepane_embedded.runtime import MetricsSource, PodRuntime
 from kubepane_embedded.views import ENCODER, View, choose
 from kubepane_embedded.watching import BOOKMARK_BEFORE_END, BOOKMARK_EVERY, Watcher
-
-if TYPE_CHECKING:
-    from kubepane_embedded.core import Core
 
 log = logging.getLogger(__name__)
 VERSION = {

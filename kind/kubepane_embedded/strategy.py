@@ -5,16 +5,14 @@ Follows the strategies under kubernetes/pkg/registry/*/*/strategy.go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubepane_embedded import errors
 from kubepane_embedded.meta import Object, clone
 from kubepane_embedded.quantity import parse
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
-
-if TYPE_CHECKING:
-    from kubepane_embedded.api import Api
+from kubepane_embedded.world import World
 
 Part = dict[str, Any]
 FIRST_STATUS: dict[str, Part] = {
@@ -37,7 +35,7 @@ PORT_RULE = f"provided port is not in the valid range. The range of valid ports 
 NODE_INFO = "machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion operatingSystem architecture"
 
 
-def prepare_create(api: Api, resource: Resource, obj: Object, options: WriteOptions) -> None:
+def prepare_create(world: World, resource: Resource, obj: Object, options: WriteOptions) -> None:
     """Status of a new object, and fields that only the server sets."""
     storage = resource.storage
     if storage in FIRST_STATUS:
@@ -49,7 +47,7 @@ def prepare_create(api: Api, resource: Resource, obj: Object, options: WriteOpti
             gated = {"type": "PodScheduled", "status": "False", "lastProbeTime": None, "lastTransitionTime": None}
             obj["status"]["conditions"] = [{**gated, "reason": "SchedulingGated", "message": message}]
     elif storage == "persistentvolumes":
-        obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": api.clock.stamp()}
+        obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": world.clock.stamp()}
     elif storage == "nodes":
         _prepare_node(obj)
     elif storage == "jobs.batch":
@@ -111,7 +109,7 @@ def _counted(amounts: Part | None) -> dict[str, str]:
     return {name: str(value) for name, value in (amounts or {}).items() if name in ("cpu", "memory") and parse(str(value)) > 0}
 
 
-def prepare_update(api: Api, resource: Resource, obj: Object, old: Object, subresource: str, options: WriteOptions) -> None:
+def prepare_update(world: World, resource: Resource, obj: Object, old: Object, subresource: str, options: WriteOptions) -> None:
     """Keep what this kind of update may not change: the status, or everything but the status."""
     obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
     if subresource in ("binding", "finalize"):
@@ -191,8 +189,8 @@ def set_condition(obj: Object, condition: Part) -> None:
 class Allocator:
     """Cluster IPs of 10.96.0.0/16 and node ports 30000–32767, drawn from the seed, checked against the stored Services."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def allocate(self, resource: Resource, obj: Object, old: Object | None, options: WriteOptions) -> None:
         """Fill in addresses and ports of a Service."""
@@ -208,7 +206,7 @@ class Allocator:
 
     def _others(self, obj: Object) -> list[Object]:
         uid = obj["metadata"]["uid"]
-        return [other for other in self._api.storage.objects("services") if other["metadata"]["uid"] != uid]
+        return [other for other in self._world.storage.objects("services") if other["metadata"]["uid"] != uid]
 
     def _address(self, spec: Part, obj: Object) -> None:
         taken = {other["spec"].get("clusterIP") for other in self._others(obj)}
@@ -218,7 +216,7 @@ class Allocator:
             cause = errors.Cause("FieldValueInvalid", message, "spec.clusterIPs")
             raise errors.invalid("", "Service", obj["metadata"]["name"], [cause])
         while not wanted:
-            drawn = f"10.96.{self._api.seed.below(256)}.{1 + self._api.seed.below(254)}"
+            drawn = f"10.96.{self._world.seed.below(256)}.{1 + self._world.seed.below(254)}"
             wanted = "" if drawn in taken or drawn in ("10.96.0.1", "10.96.0.10") else drawn
         spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
         headless = wanted == "None" and not spec.get("selector")
@@ -239,7 +237,7 @@ class Allocator:
                 cause = errors.Cause("FieldValueInvalid", f"Invalid value: {asked}: {why}", f"spec.ports[{index}].nodePort")
                 raise errors.invalid("", "Service", obj["metadata"]["name"], [cause])
             while not port.get("nodePort"):
-                drawn = FIRST_PORT + self._api.seed.below(LAST_PORT - FIRST_PORT + 1)
+                drawn = FIRST_PORT + self._world.seed.below(LAST_PORT - FIRST_PORT + 1)
                 if drawn not in taken:
                     port["nodePort"] = drawn
             taken.add(port["nodePort"])

@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 
 from kubepane_embedded.clock import VirtualClock
-from kubepane_embedded.cluster import Core, EmbeddedCluster
+from kubepane_embedded.cluster import EmbeddedCluster
+from kubepane_embedded.core import Core
 from kubepane_embedded.seed import Seed
 
 FOLDER = Path(__file__).with_name("recorded")

@@ -13,7 +13,8 @@ import pytest
 
 from embedded.conftest import Wire
 from kubepane_embedded.clock import VirtualClock
-from kubepane_embedded.cluster import Core, EmbeddedCluster
+from kubepane_embedded.cluster import EmbeddedCluster
+from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Object
 from kubepane_embedded.parts import Parts
 from kubepane_embedded.runtime import ExecSession, LogLine
