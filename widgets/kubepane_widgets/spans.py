@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells
@@ -50,6 +51,10 @@ def highlight(line: Sequence[Span], needle: str, tone: str = "chip") -> Line:
     while at >= 0:
         marked[at : at + len(what)] = b"\1" * len(what)
         at = low.find(what, at + len(what))
+    if not whole.isascii():
+        for i in range(1, len(whole)):
+            if unicodedata.category(whole[i])[0] == "M":  # a mark goes with its letter
+                marked[i] = marked[i - 1]
     out: Line = []
     start = 0
     for raw, own in line:
