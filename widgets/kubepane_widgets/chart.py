@@ -94,8 +94,8 @@ def columns(samples: Iterable[Sample], end: float, span: float, count: int, gap:
 def ceiling(values: Iterable[float | None]) -> float:
     """A round number that all values lie below: 1, 2 or 5 times a power of ten."""
     most = max((v for v in values if v is not None and math.isfinite(v)), default=0.0)
-    if most <= 0:
-        return 1.0
+    if not 1e-300 < most < 1e300:
+        return most if most > 1 else 1.0
     power = 10.0 ** math.floor(math.log10(most))
     return next((m * power for m in (1.0, 2.0, 5.0) if m * power >= most), 10.0 * power)
 
