@@ -2,7 +2,7 @@
 """kubepane beside the other terminal programs that are installed, in one run on the cluster of KUBECONFIG: figures, ratios, bounds.
 
     loadpods.py 2000 && compare.py            all that are found
-    compare.py --only kubepane,sofka --json FILE
+    compare.py --only kubepane,sofka --rounds 3 --json FILE
 
 Machines differ and load spoils figures: compare only within one run, and leave the machine alone meanwhile.
 """
@@ -92,6 +92,26 @@ def value(result: Result, path: str) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
+def middle(rounds: list[Any]) -> Any:
+    """One result out of several: medians of the numbers, of everything else the last; a figure that some rounds lack is taken from the others."""
+    there = [each for each in rounds if each is not None]
+    if there and all(isinstance(each, dict) for each in there):
+        return {key: middle([each.get(key) for each in there]) for key in there[-1]}
+    if there and all(isinstance(each, int | float) and not isinstance(each, bool) for each in there):
+        return statistics.median(there)
+    return there[-1] if there else None
+
+
+def measure_all(programs: list[Program], plan: Plan, rounds: int) -> list[Result]:
+    """The programs in turn, round after round, so that what else the machine does meets all of them alike."""
+    found: dict[str, list[Result]] = {program.name: [] for program in programs}
+    for turn in range(rounds):
+        for program in programs:
+            print(f"round {turn + 1} of {rounds}: {program.name}; load average {os.getloadavg()[0]:.1f}", file=sys.stderr)
+            found[program.name].append(measure(program, plan))
+    return [middle(results) for results in found.values()]
+
+
 def paint(program: Program) -> float | None:
     """Seconds from exec to the first text on the screen: the median of a few starts."""
     times = []
@@ -168,18 +188,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="NAME,…", help=f"of {', '.join(PROGRAMS)}")
     parser.add_argument("--quick", action="store_true", help="shorter windows, fewer keys: less sure")
+    parser.add_argument("--rounds", type=int, default=1, help="measure all so many times, in turn, and take medians")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     if reason := skipped():
         print(f"skipped the comparison in a terminal: {reason}")
         return 0
     plan = Plan(window=5, settle=4, presses=15, events=6) if given.quick else Plan()
-    results = []
     with tempfile.TemporaryDirectory() as home:  # nobody's own settings, and no traces in them
         clean = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-        for program in chosen(given.only):
-            print(f"measuring {program.name} …", file=sys.stderr)
-            results.append(measure(replace(program, env={**program.env, **clean}), plan))
+        programs = [replace(program, env={**program.env, **clean}) for program in chosen(given.only)]
+        results = measure_all(programs, plan, given.rounds)
         mine, empty = paint(PROGRAMS["kubepane"]), paint(Program("empty", [sys.executable, "-c", EMPTY]))
     over = report(results, print) if results else 0
     over += report_paint(mine, empty, print)
