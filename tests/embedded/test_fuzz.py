@@ -16,12 +16,13 @@ from kubepane_embedded.body import Duplicates, check_fields, parse_json, parse_y
 from kubepane_embedded.clock import VirtualClock
 from kubepane_embedded.core import Core
 from kubepane_embedded.errors import ApiError
+from kubepane_embedded.label_parser import parse_labels
 from kubepane_embedded.protobuf import MAGIC, decode
 from kubepane_embedded.registry import default_registry
 from kubepane_embedded.requestinfo import read_path
 from kubepane_embedded.requests import ADMIN, WriteOptions
 from kubepane_embedded.schemas import ANY, Field, root
-from kubepane_embedded.selectors import parse_fields, parse_labels
+from kubepane_embedded.selectors import parse_fields
 from kubepane_embedded.storage import Stored
 
 PART = st.sampled_from(
