@@ -1,9 +1,10 @@
-"""Makes the tables of the embedded cluster: `schema.json` from a real API server, `wire.json` from the Go modules it is built of.
+"""Makes the tables of the embedded cluster: `schema.json` and `words.txt` from a real API server, `wire.json` from the Go modules it is built of.
 
-    KUBECONFIG=… python kind/schema.py            # writes both
+    KUBECONFIG=… python kind/schema.py            # writes them
     KUBECONFIG=… python kind/schema.py --check    # exit 1 when one differs from the committed one
 
-Kubernetes' OpenAPI documents are licensed under Apache-2.0; the table carries no descriptions.
+Kubernetes' OpenAPI documents are licensed under Apache-2.0. `words.txt` holds the first sentence of each description, for
+`kubectl explain`: JSON, compressed, as base64 text.
 A type is `{field: [type, marks…]}`; types are short words: `s` string, `i`/`l` int32/int64, `f` number, `b` boolean, `q` quantity,
 `o` int-or-string, `t`/`u` Time/MicroTime, `y` bytes, `d` duration, `*` anything, `#Type` an object, `[]T` a list, `{}T` a map.
 Marks: `r` required, `k:a,b` list-map keys, `S` list-type set, `A` atomic, `m:key` patch merge key, `P` patch strategy merge, `K` retainKeys,
@@ -14,10 +15,13 @@ In `wire.json` a type is its protobuf fields, `1 metadata 2 spec`; `*Type` is a 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import re
 import subprocess
 import sys
+import textwrap
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +225,25 @@ def schema_text(table: Table, atomic: list[str]) -> str:
     return "{" + head + ',\n"types":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
+def first_sentence(text: str) -> str:
+    """The first sentence of a description, 200 characters at most."""
+    line = text.partition("\n")[0]
+    return re.split(r"(?<=[a-z)])\. ", line)[0].rstrip(".")[:200]
+
+
+def words_text(table: Table) -> str:
+    """words.txt: per type its own sentence, then those of its fields in the order of schema.json."""
+    words: dict[str, list[str]] = {}
+    for full, schema in table.schemas.items():
+        name = short_name(full)
+        if name in table.types:
+            parts = schema["properties"]
+            fields = [first_sentence(parts[field].get("description", "")) for field in sorted(table.types[name])]
+            words[name] = [first_sentence(schema.get("description", "")), *fields]
+    packed = zlib.compress(json.dumps(words, separators=(",", ":"), sort_keys=True).encode(), 9)
+    return textwrap.fill(base64.b64encode(packed).decode(), 150) + "\n"
+
+
 def messages() -> dict[str, list[tuple[str, str, str]]]:
     """Message → (type, name, number) of its fields, from the generated.proto files of the Go modules."""
     cache = subprocess.run(["go", "env", "GOMODCACHE"], check=True, capture_output=True, text=True)  # noqa: S607
@@ -274,7 +297,7 @@ def main() -> int:
     check = parser.parse_args().check
     table, atomic = build()
     differs = False
-    for name, text in (("schema.json", schema_text(table, atomic)), ("wire.json", wire_text(table))):
+    for name, text in (("schema.json", schema_text(table, atomic)), ("wire.json", wire_text(table)), ("words.txt", words_text(table))):
         target = HERE / name
         differs |= not target.exists() or target.read_text(encoding="utf-8") != text
         if not check:

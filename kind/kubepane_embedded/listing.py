@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from kubepane_embedded import errors
+from kubepane_embedded.label_parser import parse_labels
 from kubepane_embedded.registry import Resource
-from kubepane_embedded.selectors import FieldTest, LabelSelector, parse_fields, parse_labels
+from kubepane_embedded.selectors import FieldTest, LabelSelector, parse_fields
 from kubepane_embedded.storage import Storage, Stored
 
 FALSE = ("", "false", "0", "False", "FALSE", "F", "f")

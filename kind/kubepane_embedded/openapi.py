@@ -1,13 +1,16 @@
 """/openapi/v3, made from the schema table: what kubectl explain, apply and validation read.
 
 A PATCH operation lists `fieldValidation`, so that kubectl asks for strict validation; it lists no request body, so that client-side
-apply uses kubectl's own merge keys. Descriptions are left out: they would be ten times the rest.
+apply uses kubectl's own merge keys. Descriptions are the first sentences of the real ones (`words.txt`).
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import zlib
 from functools import cache
+from importlib import resources
 from typing import Any
 
 import msgspec
@@ -36,6 +39,14 @@ NAMED = {
     "u": ("io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", {"type": "string", "format": "date-time"}),
     "d": ("io.k8s.apimachinery.pkg.apis.meta.v1.Duration", {"type": "string"}),
 }
+
+
+@cache
+def _words() -> dict[str, list[str]]:
+    """Type → its first sentence, then its fields' in the order of the schema table."""
+    text = resources.files("kubepane_embedded").joinpath("words.txt").read_bytes()
+    words: dict[str, list[str]] = msgspec.json.decode(zlib.decompress(base64.b64decode(text)))
+    return words
 
 
 def full_name(name: str) -> str:
@@ -119,13 +130,22 @@ def _add(found: Type, schemas: dict[str, Any]) -> None:
     name = full_name(found.name)
     if name in schemas:
         return
-    shown: dict[str, Any] = {"type": "object"}
+    own, *sentences = _words().get(found.name) or [""]
+    shown: dict[str, Any] = {**_described(own), "type": "object"}
     schemas[name] = shown
-    shown["properties"] = {field_name: {**_schema(field, schemas), **_marks(field)} for field_name, field in found.fields.items()}
+    by_field = dict(zip(found.fields, sentences, strict=False))
+    shown["properties"] = {
+        field_name: {**_described(by_field.get(field_name, "")), **_schema(field, schemas), **_marks(field)}
+        for field_name, field in found.fields.items()
+    }
     if found.required:
         shown["required"] = found.required
     if found.atomic:
         shown["x-kubernetes-map-type"] = "atomic"
+
+
+def _described(sentence: str) -> dict[str, str]:
+    return {"description": sentence + "."} if sentence else {}
 
 
 def _schema(field: Field, schemas: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,6 @@ from kubepane_embedded import errors
 from kubepane_embedded.meta import Object, labels_of
 from kubepane_embedded.registry import Resource
 
-NAME = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$")
-SET = re.compile(r"^([^\s!=,()]+)\s+(in|notin)\s+\(([^()]*)\)$")
-PREFIX = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
-
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -88,61 +84,6 @@ class LabelSelector:
         if not labels:
             return cls(nothing=True)
         return cls(tuple(Requirement(key, "In", (value,)) for key, value in sorted(labels.items())))
-
-
-def parse_labels(text: str) -> LabelSelector:
-    """A `labelSelector` parameter; BadRequest when it cannot be read."""
-    return LabelSelector(tuple(_term(part.strip()) for part in _split(text)))
-
-
-def _split(text: str) -> list[str]:
-    """Terms between commas that are not inside parentheses."""
-    parts, depth, start = [], 0, 0
-    for index, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if char == "," and depth == 0:
-            parts.append(text[start:index])
-            start = index + 1
-    return [*parts, text[start:]] if text.strip() else []
-
-
-def _term(part: str) -> Requirement:
-    found = SET.match(part)
-    if found:
-        values = tuple(value.strip() for value in found[3].split(","))
-        return _checked(Requirement(found[1], "In" if found[2] == "in" else "NotIn", values), part)
-    if part.startswith("!"):
-        return _checked(Requirement(part[1:].strip(), "DoesNotExist"), part)
-    for sign, operator in (("!=", "NotIn"), ("==", "In"), ("=", "In"), (">", "Gt"), ("<", "Lt")):
-        key, found_sign, value = part.partition(sign)
-        if found_sign:
-            return _checked(Requirement(key.strip(), operator, (value.strip(),)), part)
-    return _checked(Requirement(part, "Exists"), part)
-
-
-def _checked(term: Requirement, part: str) -> Requirement:
-    prefix, slash, name = term.key.rpartition("/")
-    key_fine = NAME.match(name) is not None and len(name) <= 63 and (not slash or PREFIX.match(prefix) is not None)
-    values_fine = all(not value or (NAME.match(value) and len(value) <= 63) for value in term.values)
-    if not key_fine or not values_fine:
-        raise errors.bad_request(f"unable to parse requirement: {_complaint(term, key_fine, part)}")
-    return term
-
-
-def _complaint(term: Requirement, key_fine: bool, part: str) -> str:
-    if not key_fine:
-        rule = (
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-            "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-        )
-        return f'<nil>: Invalid value: "{term.key}": {rule}'
-    value = next(value for value in term.values if (value and not NAME.match(value)) or len(value) > 63)
-    rule = (
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-        "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-        "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-    )
-    return f'values[0][{term.key}]: Invalid value: "{value}": {rule}'
 
 
 FieldTest = Callable[[Object], bool]
