@@ -33,6 +33,7 @@ from kubepane_widgets.pane import Pane
 from kubepane_widgets.prompt import Prompt
 
 _BREATH = 0.002  # seconds for others between two slices
+_PERIOD = 0.095  # seconds between two drawings of data: a change that just missed one is on screen within 0.1 s
 
 
 class TitledTable(GuardedTable):
@@ -66,7 +67,7 @@ class PanesScreen(PromptScreen[None]):
         self.session = session
         self.layout_name = layout
         self.world = World(session.stores, session.metrics)
-        self.pacer = Pacer(self._flush, asks=session.options.low_bandwidth)
+        self.pacer = Pacer(self._flush, period=_PERIOD, asks=session.options.low_bandwidth)
         self.tables: dict[str, TitledTable] = {}
         self._places = dict(LAYOUTS)
         self.current = LAYOUTS[layout][0]
