@@ -11,7 +11,9 @@ from kubepane_widgets.chart import axis, ceiling, columns, curve, sparkline, ste
 from kubepane_widgets.lines import Line, width as cells_of
 
 NOW = 1_700_000_000.0
-ANY = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 500), st.sampled_from([0.0, -1.0, 1e308, 1.7e308, 5e-324, 1e-310]))
+ANY = st.one_of(
+    st.none(), st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 500), st.sampled_from([0.0, -1.0, 1e308, 1.7e308, 5e-324, 1e-310])
+)
 SAMPLES = st.lists(st.tuples(st.floats(NOW - 900, NOW + 60), ANY), max_size=60).map(lambda s: sorted(s, key=lambda x: x[0]))
 WHOLE = st.lists(st.tuples(st.floats(NOW - 900, NOW), st.one_of(st.none(), st.integers(0, 5000).map(float))), max_size=30).map(
     lambda s: sorted(s, key=lambda x: x[0])
