@@ -100,11 +100,16 @@ def decode(kind: Kind, raw: bytes | msgspec.Raw) -> r.Object:
         msgspec.DecodeError: the text is not a JSON object, or the object has no metadata.uid to know it by.
     """
     try:
-        obj = _decoder(kind.shape)(raw)
-    except msgspec.ValidationError:
-        obj = _mend(kind.shape, msgspec.json.decode(raw))
-        if not isinstance(obj, kind.shape):
-            raise msgspec.DecodeError("not an object") from None
+        try:
+            obj = _decoder(kind.shape)(raw)
+        except msgspec.ValidationError:
+            obj = _mend(kind.shape, msgspec.json.decode(raw))
+    except RecursionError:
+        raise msgspec.DecodeError("an object nested too deeply") from None
+    except UnicodeDecodeError:
+        raise msgspec.DecodeError("a text that is not UTF-8") from None
+    if not isinstance(obj, kind.shape):
+        raise msgspec.DecodeError("not an object")
     if not obj.metadata.uid:
         raise msgspec.DecodeError("an object without metadata.uid")
     return _share(obj)
@@ -174,30 +179,43 @@ def _one(value: Any) -> Any:
 
 
 def _mend(shape: Any, value: Any) -> Any:
-    """`value` as `shape` wherever it fits, else the default: a null list is empty, a number where a text belongs is dropped."""
+    """`value` as `shape` wherever it fits, else the default: a null list is empty, a number where a text belongs is dropped.
+
+    What fits is converted whole; only the way down to what does not is walked, for a server may send the same oddity with each
+    of 10,000 objects.
+    """
+    if shape is r.ConfigMap and isinstance(value, dict):
+        parts = [value.get(part) for part in ("data", "binaryData")]
+        value = {"metadata": value.get("metadata"), "keys": [k for part in parts if isinstance(part, dict) for k in part]}
+    try:
+        return _convert(value, shape)
+    except (msgspec.ValidationError, RecursionError, OverflowError):
+        pass
     if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
         if not isinstance(value, dict):
             return NOT_THAT
-        if shape is r.ConfigMap:
-            value = {
-                "metadata": value.get("metadata"),
-                "keys": [k for part in ("data", "binaryData") if isinstance(value.get(part), dict) for k in value[part]],
-            }
-        found = {f.name: mended for f in fields(shape) if (mended := _mend(f.type, value.get(f.encode_name, NOT_THAT))) is not NOT_THAT}
+        found = {}
+        for name, encoded, inner in _fields(shape):
+            if encoded in value and (mended := _mend(inner, value[encoded])) is not NOT_THAT:
+                found[name] = mended
         return shape(**found)
-    options = [a for a in get_args(shape) if a is not type(None)] if get_origin(shape) is not tuple and get_origin(shape) is not dict else []
-    if options:
-        return next((m for o in options if (m := _mend(o, value)) is not NOT_THAT), NOT_THAT)
-    if get_origin(shape) is tuple:
-        if not isinstance(value, list):
-            return NOT_THAT
+    origin = get_origin(shape)
+    if origin is tuple and isinstance(value, list):
         return tuple(m for item in value if (m := _mend(get_args(shape)[0], item)) is not NOT_THAT)
-    try:
-        return msgspec.convert(value, shape)
-    except (msgspec.ValidationError, RecursionError):
-        if get_origin(shape) is dict and isinstance(value, dict):
-            return {k: v for k, v in value.items() if isinstance(v, str)}
+    if origin is dict and isinstance(value, dict):
+        return {k: v for k, v in value.items() if isinstance(v, str)}
+    if origin in (tuple, dict) or not get_args(shape):
         return NOT_THAT
+    options = [a for a in get_args(shape) if a is not type(None)]
+    return next((m for o in options if (m := _mend(o, value)) is not NOT_THAT), NOT_THAT)
+
+
+_convert = msgspec.convert
+
+
+@cache
+def _fields(shape: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
+    return tuple((f.name, f.encode_name, f.type) for f in fields(shape))
 
 
 NOT_THAT: Any = object()
