@@ -73,6 +73,7 @@ def test_a_stop_and_a_continue_draw_everything_again(app: Terminal) -> None:
     while "1049" in app.modes and time.monotonic() < deadline:
         app.read(0.05)
     assert "1049" not in app.modes
+    os.waitpid(app.pid, os.WUNTRACED)  # it has really stopped: a continue before that would be lost
     app.screen.reset()
     app.signal(signal.SIGCONT)
     app.wait("1 Pods")

@@ -117,7 +117,8 @@ async def test_a_lost_server_is_said_and_nothing_is_lost_when_it_is_back() -> No
         assert "web-1-00000" in stage.text()
         m.delete(k.PODS, "web-1-00000")
         stage.session.requests.revive()
-        await stage.until(lambda: "reconnecting" not in stage.text() and "web-1-00000" not in stage.text(), 15)
+        pods = stage.session.stores.pods
+        await stage.until(lambda: pods.freshness.complete and "web-1-00000" not in stage.text(), 40)
 
 
 async def test_refused_kinds_name_the_missing_verb_and_the_others_live() -> None:
