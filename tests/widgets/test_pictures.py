@@ -50,8 +50,8 @@ class Board(Stage):
         with Grid():
             yield self.left
             yield self.right
-        yield Bar(lambda cells: ([("⏎", "accent"), (" open  ", "muted"), ("/", "accent"), (" filter", "muted")], [("18 kB/s in", "soft")]))
         yield self.prompt
+        yield Bar(lambda cells: ([("⏎", "accent"), (" open  ", "muted"), ("/", "accent"), (" filter", "muted")], [("18 kB/s in", "soft")]))
 
 
 @named

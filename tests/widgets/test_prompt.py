@@ -20,7 +20,7 @@ async def test_it_is_hidden_and_without_focus_until_it_is_opened() -> None:
         await pilot.pause()
         assert prompt.display
         assert app.focused is prompt
-        assert prompt.region.y == 9
+        assert (prompt.region.y, prompt.region.height) == (9, 1)
         await pilot.press("enter")
         assert not prompt.is_open
         assert app.heard("submitted") == ["app"]

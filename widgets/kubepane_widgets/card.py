@@ -99,7 +99,7 @@ class Card(SheetScreen):
     def _fill(self) -> None:
         cells = self._width - 4
         lines = self._lines(self._body)
-        feet = [self._answer(cells)] if self._ask else []
+        feet = [[], self._answer(cells)] if self._ask else []
         if self._buttons:
             feet += [[], self._row(cells)]
         self.sheet.note = self._note
@@ -115,9 +115,9 @@ class Card(SheetScreen):
         """The buttons, at the right."""
         line: Line = []
         for i, button in enumerate(self._all):
-            tone = "chip" if i == self._on else "muted" if self._is_off(button) else "fg"
-            text = f" {clean(button.label)} "
-            line += [("  ", "fg"), ("[" if i == self._on else " ", tone), (text, tone), ("]" if i == self._on else " ", tone)]
+            tone = "chip" if i == self._on else "muted" if self._is_off(button) else "button"
+            left, right = "[]" if i == self._on else "  "  # seen without colour as well
+            line += [("  ", "fg"), (f"{left} {clean(button.label)} {right}", tone)]
         return [(" " * max(0, cells - width(line)), "fg"), *line]
 
     def _is_off(self, button: Button) -> bool:

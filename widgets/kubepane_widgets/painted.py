@@ -13,6 +13,8 @@ from kubepane_widgets import palette
 from kubepane_widgets.lines import Line, Span, fit, spread
 from kubepane_widgets.text import clean
 
+_GROUNDED = ("chip", "button")  # tones with a ground of their own: a blank of theirs is seen
+
 
 def segments(
     line: Sequence[Span], styles: dict[tuple[str, bool], Style], *, cursor: bool = False, stale: bool = False, ascii: bool = False
@@ -23,11 +25,11 @@ def segments(
     for text, own in line:
         if not text:
             continue
-        own = "stale" if stale and own not in ("faint", "chip") else own
+        own = "stale" if stale and own not in ("faint", *_GROUNDED) else own
         text = clean(text)
         if ascii:
             text = palette.to_ascii(text)
-        if own == tone or (tone and text.isspace() and "chip" not in (own, tone)):
+        if own == tone or (tone and text.isspace() and own not in _GROUNDED and tone not in _GROUNDED):
             run += text
             continue
         if run:

@@ -11,7 +11,7 @@ from textual.theme import Theme
 
 from kubepane_widgets.glyphs import ASCII as ASCII, GLYPHS as GLYPHS, G as G, to_ascii as to_ascii
 
-TONES = ("fg", "soft", "muted", "faint", "ok", "warn", "bad", "accent", "live", "stale", "bold", "chip", "glow", "heat")
+TONES = ("fg", "soft", "muted", "faint", "ok", "warn", "bad", "accent", "live", "stale", "bold", "chip", "button", "glow", "heat")
 _GROUNDS = ("cursor", "chipbg")
 _NEEDED = ("background", "foreground", "primary", "success", "warning", "error")
 
@@ -70,6 +70,7 @@ _ANSI = {  # a theme that keeps the terminal's own 16 colours leaves nothing to 
     "accent": "ansi_blue",
     "stale": "ansi_bright_black",
     "chip": "ansi_black",
+    "button": "ansi_default",
     "glow": "ansi_blue",
     "heat": "ansi_yellow",
     "cursor": "ansi_bright_black",
@@ -116,6 +117,7 @@ def _colors(background: str, foreground: str, primary: str, success: str, warnin
         "accent": accent,
         "stale": readable(bg.blend(Color.parse(warning), 0.45)),
         "chip": bg,
+        "button": readable(fg, 7),
         "chipbg": accent,
         "glow": bg.blend(accent, 0.38),  # areas under a curve: decoration, the edge carries the fact
         "heat": bg.blend(warn, 0.38),
@@ -138,7 +140,7 @@ def _styles(*needed: str) -> dict[tuple[str, bool], Style]:
     out: dict[tuple[str, bool], Style] = {}
     for tone in TONES:
         for cursor in (False, True):
-            ground = ink["chipbg"] if tone == "chip" else ink["cursor"] if cursor else None
+            ground = ink["chipbg"] if tone == "chip" else ink["cursor"] if cursor or tone == "button" else None
             dim = True if ansi and tone == "muted" else None
             out[tone, cursor] = Style(color=ink[tone], bgcolor=ground, bold=tone in ("bold", "chip") or None, dim=dim)
     return out

@@ -1,4 +1,4 @@
-"""A line to type in, docked at the bottom: the filter, a command. With history, and a place for what is wrong with it."""
+"""A line to type in, to be placed above the footer: the filter, a command. With history, and a place for what is wrong with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Prompt(Painted):
     """
 
     DEFAULT_CSS = """
-    Prompt { height: 1; dock: bottom; display: none; }
+    Prompt { height: 1; display: none; }
     Prompt.-open { display: block; }
     """
 

@@ -91,7 +91,7 @@ class SheetScreen(PromptModal[list[str]]):
     """What all cards share: a sheet in the middle of the screen, as large as it needs and the screen allows."""
 
     DEFAULT_CSS = """
-    SheetScreen { align: center middle; background: $background 60%; }
+    SheetScreen { align: center middle; background: $background 60% !important; }
     SheetScreen > Sheet { width: 100%; height: 100%; }
     """
 

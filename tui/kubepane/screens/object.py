@@ -82,8 +82,8 @@ class ObjectScreen(PromptScreen[None]):
             yield TextView(self._title, fresh=self._fresh, id="text")
             yield TextView(self._title, fresh=self._fresh, note=self._logs.note, follow=True, id="log")
             yield Pane(self._events, id="events")
-        yield Bar(self._footer, id="footer")
         yield Prompt()
+        yield Bar(self._footer, id="footer")
 
     def on_mount(self) -> None:
         self.app.pacer = self._pacer  # type: ignore[attr-defined]

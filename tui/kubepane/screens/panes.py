@@ -81,8 +81,8 @@ class PanesScreen(PromptScreen[None]):
         with ContentSwitcher(initial=self.layout_name, id="layouts"):
             for name in LAYOUTS:
                 yield Grid(id=name)
-        yield Bar(self._footer, id="footer")
         yield Prompt()
+        yield Bar(self._footer, id="footer")
 
     async def on_mount(self) -> None:
         self.session.changed = self.session.metrics.wake = self.pacer.changed
