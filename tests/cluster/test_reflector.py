@@ -296,7 +296,10 @@ def test_that_watch_list_does_not_work_is_remembered_for_the_server() -> None:
 
 @pytest.mark.parametrize("error", [INVALID, errors.Refused(418, "", "?"), errors.Conflict(409, "", "?")])
 def test_any_lasting_refusal_of_watch_list_falls_back_to_a_list(error: errors.ClusterError) -> None:
-    assert isinstance(Driver().fail(error).step, List)
+    d = Driver().fail(error).list("a")
+    assert d.query["resourceVersion"] == "10"
+    d.open().later(300).fail(EXPIRED)
+    assert isinstance(d.step, List)
 
 
 def test_no_half_list_replaces_a_whole_one() -> None:

@@ -12,6 +12,7 @@ from apimodel import EXPIRED, Ask, Fault, Hang, Lost, Model, Raw, Spoiled, error
 from cluster.fleet import Fleet, populated, watching
 from kubepane.cluster.freshness import State
 from kubepane.cluster.kinds import CONFIGMAPS, EVENTS, PODS, SECRETS, Kind
+from kubepane.cluster.link import Link
 from kubepane.cluster.reflector import Reflector
 from kubepane.cluster.store import Store
 
@@ -203,7 +204,10 @@ def test_a_probe_that_never_works_does_not_cut_watches_for_ever() -> None:
     watching(main, model, link=True)
 
 
-@pytest.mark.parametrize("answer", [text(500, "[-]etcd failed"), status(401, "Unauthorized"), status(403, "Forbidden")])
+DEGRADED = text(500, "[-]etcd failed")
+
+
+@pytest.mark.parametrize("answer", [DEGRADED, status(401, "Unauthorized"), status(403, "Forbidden")])
 def test_any_answer_of_the_server_itself_is_an_answer(answer: Fault) -> None:
     model = populated((PODS,))
     model.rules.append(when(answer, verb="livez"))
@@ -212,6 +216,8 @@ def test_any_answer_of_the_server_itself_is_an_answer(answer: Fault) -> None:
         await asyncio.sleep(290)
         assert fleet.state() is State.LIVE
         assert model.count(verb="watchlist") == 1
+        assert fleet.means.link.state is Link.UP
+        assert fleet.means.link.degraded == ("500" if answer == DEGRADED else "")
 
     watching(main, model, link=True)
 
