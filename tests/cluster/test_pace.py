@@ -54,9 +54,19 @@ def test_a_new_situation_is_tried_without_the_slowness_of_the_old_one() -> None:
     assert pace.pause(202) > 27
     pace.changed(202)
     assert pace.pause(202) == 0
-    pace.healthy()
+    pace.lived(120)
     pace.failing(300)
     assert pace.pause(300) == 0
+
+
+def test_what_was_well_for_a_while_begins_anew() -> None:
+    pace = Pace()
+    for t in range(5):
+        pace.spend(t)
+    pace.lived(19)
+    assert pace.pause(5) > 4
+    pace.lived(20)
+    assert pace.pause(5) == 0
 
 
 @pytest.mark.parametrize(("a", "b"), [("9", "10"), ("99", "100"), ("10", "11"), ("1" * 40, "1" * 39 + "2")])

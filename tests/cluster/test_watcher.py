@@ -118,6 +118,27 @@ def test_a_fault_that_was_live_before_never_says_live_while_the_rows_are_old() -
     watching(main, model)
 
 
+@pytest.mark.parametrize("kind", [PODS, EVENTS, CONFIGMAPS])
+@pytest.mark.parametrize("lives", [3.0, 6.0, 21.0, 40.0])
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_link_that_is_lost_again_and_again_is_no_storm_either(kind: Kind, lives: float, restarts: bool) -> None:
+    model = populated((kind,))
+
+    async def main(fleet: Fleet) -> None:
+        for _ in range(int(600 / lives)):
+            await asyncio.sleep(lives)
+            fleet.requests.kill()
+            await asyncio.sleep(1)
+            fleet.requests.revive(forget=restarts)
+        asked = [t for t, ask in zip(fleet.times(), model.asked, strict=True) if ask.verb != "livez"]
+        assert max(sum(1 for t in asked if start <= t < start + 10) for start in asked) <= 5
+        assert max(sum(1 for t in asked if start <= t < start + 60) for start in asked) <= 10
+        await asyncio.sleep(90)
+        assert (fleet.state(kind), fleet.true(kind)) == (State.LIVE, True)
+
+    watching(main, model, kind=kind, link=True)
+
+
 # ---- the link ----------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from random import Random
 
 FIRST, FACTOR, CAP = 0.8, 2.0, 30.0
 HEALTHY = 120.0  # seconds of health after which a failure counts as a new one
+STEADY = 20.0  # so seldom may what takes three tries be lost without going beyond the bounds
 WINDOWS: tuple[tuple[float, int], ...] = ((10.0, 5), (60.0, 10))
 MARGIN = 0.001  # added to a pause, so that rounding leaves no rest of it
 LONG_FAULT, LONG_WINDOW = 120.0, (30.0, 2)
@@ -75,6 +76,9 @@ class Pace:
         if self._fault_since is not None:
             self._fault_since = now
 
-    def healthy(self) -> None:
-        """There is no fault."""
-        self._fault_since = None
+    def lived(self, seconds: float) -> None:
+        """A try brought so many seconds of health: long enough, and those before it count no more."""
+        if seconds >= STEADY:
+            self._tries.clear()
+        if seconds >= HEALTHY:
+            self._fault_since = None

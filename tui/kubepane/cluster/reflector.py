@@ -420,10 +420,10 @@ class Reflector:
         if self._trust.live and self._stream.opened:
             self._trust.true_at(self._stream.last.wall)
         lived = self._stream.end(now)
+        self._pace.lived(lived)
         if lived >= HEALTHY:
             self._backoff.reset()
             self._relists = 0
-            self._pace.healthy()
         self.alarm = None
         return lived
 
