@@ -388,5 +388,24 @@ def test_listing_without_watching_is_polling() -> None:
         model.make(PODS, "new", "a")
         await asyncio.sleep(31)
         assert fleet.true()
+        await asyncio.sleep(100)
+        for _ in range(300):
+            await asyncio.sleep(1)
+            f = fleet.freshness()
+            assert (f.state, f.hidden, f.others) == (State.POLLING, (), False)
 
     clustered(main, model)
+
+
+def test_a_refusal_of_everything_costs_few_requests_before_the_namespaces_are_tried() -> None:
+    model = with_namespaces("team")
+    model.may = only_in("team")
+
+    async def main(fleet: Fleet, cluster: Cluster) -> None:
+        cluster.start(KINDS)
+        await asyncio.sleep(1)
+        assert fleet.state(PODS) is State.LIVE
+        everywhere = [ask for ask in model.asked if ask.plural and not ask.namespace]
+        assert len(everywhere) <= len(KINDS) + sum(not kind.namespaced for kind in KINDS)
+
+    clustered(main, model, context_namespace="team")

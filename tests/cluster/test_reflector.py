@@ -16,7 +16,8 @@ from kubepane.cluster import errors, wire
 from kubepane.cluster.clock import Instant
 from kubepane.cluster.freshness import State
 from kubepane.cluster.kinds import CONFIGMAPS, EVENTS, PODS, SERVICES, Kind, decode
-from kubepane.cluster.reflector import Reflector, Server
+from kubepane.cluster.plans import Server
+from kubepane.cluster.reflector import Reflector
 from kubepane.cluster.steps import List, Step, Wait, Watch
 from kubepane.cluster.store import Store
 

@@ -1,4 +1,4 @@
-"""What a reflector means to do next, and what it is doing."""
+"""What a reflector means to do next, what it is doing, and what is known of the server it talks to."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ class Phase(Enum):
     LIST = "list"
     PROBE = "probe"
     WATCH = "watch"
+
+
+class Server:
+    """What was learned about an API server; shared by all its reflectors."""
+
+    def __init__(self) -> None:
+        self.watch_list = True

@@ -15,7 +15,7 @@ from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.ledger import Ledger, Rows
 from kubepane.cluster.pace import HEALTHY, Backoff, Pace
-from kubepane.cluster.plans import Phase, Plan
+from kubepane.cluster.plans import Phase, Plan, Server
 from kubepane.cluster.resources import Object
 from kubepane.cluster.steps import Step
 from kubepane.cluster.stream import Stream
@@ -38,26 +38,23 @@ INITIAL_TRIES = 3
 GATEWAY = (502, 503, 504)  # what stands before an API server that is gone says so with these
 
 
-class Server:
-    """What was learned about an API server; shared by all its reflectors."""
-
-    def __init__(self) -> None:
-        self.watch_list = True
-
-
 class Reflector:
     """Keeps the rows of one kind in one scope true.
+
+    Args:
+        elsewhere: there are other places to look: a refused watch is reported at once, and the list is tried later.
 
     Attributes:
         alarm: monotonic time at which `tick` must be called; it only changes `freshness`.
         notes: what happened, for the journal; the shell takes them out.
     """
 
-    def __init__(self, kind: Kind, namespace: str, rows: Rows, server: Server, random: Random, now: Instant) -> None:
+    def __init__(self, kind: Kind, namespace: str, rows: Rows, server: Server, random: Random, now: Instant, *, elsewhere: bool = False) -> None:
         self.kind, self.namespace = kind, namespace
         self.alarm: float | None = None
         self.notes: list[str] = []
         self._server = server
+        self._elsewhere = elsewhere
         self._random = random
         self._ledger = Ledger(rows, namespace)
         self._trust = Trust(now)
@@ -254,7 +251,7 @@ class Reflector:
         following = Plan.LIST
         if self._phase is Phase.WATCH:
             self._no_watch, self._watch_after, self._watch_tried = "watching is forbidden", DENIED, now.mono
-            if not self._no_list:
+            if not self._no_list and not self._elsewhere:
                 fresh = not self._watched and now.mono - self._listed_at < LIVED
                 return self._poll(now) if fresh else self._go(Plan.LIST, now)
         else:
@@ -264,8 +261,8 @@ class Reflector:
         self._pace.failing(now.mono)
         pause = min(DENIED_CAP, DENIED * 1.5 ** min(self._refusals, 8)) * (1 + self._random.random() / 2)
         self._refusals += 1
-        where = Freshness(State.FORBIDDEN, why=str(error), verb="list", resource=self.kind.resource, namespace=self.namespace)
-        self._trust.show(now, where)
+        resource, namespace = self.kind.resource, self.namespace
+        self._trust.show(now, Freshness(State.FORBIDDEN, why=str(error), verb="list", resource=resource, namespace=namespace))
         return self._go(following, now, pause)
 
     def _not_served(self, now: Instant, error: errors.Refused) -> Step:
@@ -474,6 +471,7 @@ class Reflector:
             self.notes.append(f"{vanished} had vanished meanwhile")
 
     def _poll(self, now: Instant) -> Step:
+        self._elsewhere = False  # it may be listed here
         period = self._random.uniform(*POLL)
         self._trust.show(now, Freshness(State.POLLING, why=self._no_watch, period=period))
         plan = Plan.LIST

@@ -146,7 +146,8 @@ class Scope:
             self._store.drop(uid)
 
     def _begin(self, namespace: str) -> Watcher:
-        watcher = Watcher(self._means, self.kind, namespace, self._store, self.settle)
+        elsewhere = self.kind.namespaced and not namespace
+        watcher = Watcher(self._means, self.kind, namespace, self._store, self.settle, elsewhere=elsewhere)
         watcher.start()
         return watcher
 

@@ -18,7 +18,8 @@ from kubepane.cluster.journal import Journal
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.ledger import Rows
 from kubepane.cluster.link import LinkMonitor
-from kubepane.cluster.reflector import GATEWAY, Reflector, Server
+from kubepane.cluster.plans import Server
+from kubepane.cluster.reflector import GATEWAY, Reflector
 from kubepane.cluster.requests import JSON, METADATA, METADATA_LIST, Requests
 from kubepane.cluster.steps import List, Step, Wait, Watch
 
@@ -42,13 +43,14 @@ class Means:
 
 
 class Watcher:
-    """Keeps the rows of one kind in one scope true for as long as its task runs."""
+    """Keeps the rows of one kind in one scope true for as long as its task runs; see `Reflector` for `elsewhere`."""
 
-    def __init__(self, means: Means, kind: Kind, namespace: str, rows: Rows, changed: Callable[[], None]) -> None:
+    def __init__(self, means: Means, kind: Kind, namespace: str, rows: Rows, changed: Callable[[], None], *, elsewhere: bool = False) -> None:
         self.kind, self.namespace = kind, namespace
         self.subject = f"{kind.plural} in {namespace}" if namespace else kind.plural
         self._means = means
         self._rows = rows
+        self._elsewhere = elsewhere
         self._changed = changed
         self._path = kind.path(namespace)
         self._breath = wire.Breath(means.clock.monotonic)
@@ -119,7 +121,7 @@ class Watcher:
 
     def _new_reflector(self) -> Reflector:
         m = self._means
-        return Reflector(self.kind, self.namespace, self._rows, m.server, m.random, instant(m.clock))
+        return Reflector(self.kind, self.namespace, self._rows, m.server, m.random, instant(m.clock), elsewhere=self._elsewhere)
 
     # ---- steps
 
