@@ -144,10 +144,11 @@ class FaultServer:
             case Raw():
                 return await self._raw(request, found)
             case Cursor():
-                try:
-                    return await self._watch(request, found)
-                finally:
-                    found.close()
+                with suppress(ConnectionResetError):  # the reader is gone
+                    try:
+                        return await self._watch(request, found)
+                    finally:
+                        found.close()
         return web.Response(status=500)
 
     def _abort(self, request: web.BaseRequest) -> None:

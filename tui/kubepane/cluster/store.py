@@ -128,10 +128,13 @@ class Store(Generic[T]):
             The last known states of what was dropped.
         """
         new = {o.metadata.uid: o for o in objects}
-        gone = [uid for uid, o in self._objects.items() if uid not in new and (not namespace or o.metadata.namespace == namespace)]
+        held = self._objects
+        gone = [uid for uid in held.keys() - new.keys() if not namespace or held[uid].metadata.namespace == namespace]
         dropped = [o for uid in gone if (o := self.drop(uid)) is not None]
         for uid, obj in new.items():
-            old = self._objects.get(uid)
+            old = held.get(uid)
+            if old is obj:  # as it was put while the list arrived
+                continue
             if old is None or old.metadata.resource_version != obj.metadata.resource_version or not obj.metadata.resource_version:
                 self.put(obj)
         return dropped
