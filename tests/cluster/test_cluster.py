@@ -12,6 +12,7 @@ from cluster.fleet import Fleet, clustered, populated
 from kubepane.cluster.cluster import LINGER, Cluster
 from kubepane.cluster.freshness import State
 from kubepane.cluster.kinds import CONFIGMAPS, DEPLOYMENTS, KINDS, NAMESPACES, NODES, PODS, SERVICES, Kind
+from kubepane.cluster.scopes import Scope
 
 May = Callable[[str, str, str], bool]
 
@@ -99,6 +100,39 @@ def test_a_kind_that_nobody_looks_at_ends_after_a_while() -> None:
         cluster.ensure(PODS)
         await asyncio.sleep(1)
         assert (fleet.state(PODS), fleet.true(PODS)) == (State.LIVE, True)
+
+    clustered(main, model)
+
+
+def test_a_listener_that_fails_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_namespaces("a", "b")
+    model.may = only_in("a", wide=(NAMESPACES,))
+    settle, calls = Scope.settle, []
+
+    def failing(self: Scope) -> None:
+        calls.append(1)
+        if len(calls) % 3 == 0:
+            raise LookupError("a bug")
+        settle(self)
+
+    async def main(fleet: Fleet, cluster: Cluster) -> None:
+        cluster.start([PODS])
+        await asyncio.sleep(1)
+        monkeypatch.setattr(Scope, "settle", failing)
+        for _ in range(9):
+            fleet.requests.kill()
+            await asyncio.sleep(3)
+            fleet.requests.revive()
+            await asyncio.sleep(25)
+        monkeypatch.undo()
+        await asyncio.sleep(120)
+        model.make(PODS, "new", "a")
+        fleet.requests.kill()
+        await asyncio.sleep(3)
+        fleet.requests.revive()
+        await asyncio.sleep(5)
+        assert len(calls) > 9
+        assert (fleet.state(), fleet.true(namespace="a")) == (State.LIVE, True)
 
     clustered(main, model)
 

@@ -59,7 +59,7 @@ class Rights:
         """Asks until it is cancelled."""
         while True:
             self._wake.clear()
-            await asyncio.gather(*(self._review(name) for name in self._names))
+            await asyncio.gather(*(self._review(name) for name in self._names), return_exceptions=True)
             try:
                 async with asyncio.timeout(AGAIN if self._names else None):
                     await self._wake.wait()

@@ -241,4 +241,7 @@ class Watcher:
         self._set_alarm(reflector.alarm)
         if reflector.freshness is not self._shown:
             self._shown = reflector.freshness
-            self._changed()
+            try:
+                self._changed()
+            except Exception as fault:  # whoever listens must not end the watch
+                self._means.log.error("telling of %s failed", self.subject, exc_info=fault)
