@@ -243,3 +243,12 @@ async def test_a_pane_that_was_hidden_shows_what_there_is() -> None:
         await stage.shows("worker-1")
         await stage.keys("2")
         await stage.shows("deploy/web")
+
+
+async def test_who_asks_for_all_namespaces_and_may_see_one_is_told_that_the_rest_is_not_shown() -> None:
+    m = model()
+    m.make(k.PODS, "mine", "default", spec={"containers": []}, status={"phase": "Pending"})
+    m.may = lambda verb, plural, namespace: namespace == "default"
+    async with dashboard(m) as stage:
+        await stage.shows("mine", "other namespaces may not be seen")
+        assert "web-1-00000" not in stage.text()

@@ -47,3 +47,34 @@ def test_a_lost_link_says_as_of_when_and_when_next() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(0, "<15s"), (14.9, "<15s"), (15, "<30s"), (119, "<120s"), (120, "2m"), (600, "10m")])
 def test_an_age_in_steps(seconds: float, words: str) -> None:
     assert trust.rough_age(seconds) == words
+
+
+@pytest.mark.parametrize("state", [State.LIVE, State.POLLING, State.SYNCING, State.RECONNECTING])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"hidden": ("a",)}, "1 namespace not shown"),
+        ({"hidden": ("a", "b")}, "2 namespaces not shown"),
+        ({"others": True}, "other namespaces may not be seen"),
+        ({"skipped": 1}, "1 object unreadable"),
+        ({"skipped": 1200, "others": True}, "1,200 objects unreadable"),
+    ],
+)
+def test_what_is_left_out_is_said_in_every_state_that_shows_rows(state: State, more: dict[str, object], words: str) -> None:
+    fresh = Freshness(state, since=NOW, **more)  # type: ignore[arg-type]
+    assert words in text(trust.title(fresh, NOW))
+    assert trust.note(fresh, NOW)
+
+
+def test_a_namespace_that_does_not_exist_is_said_though_the_watch_is_live() -> None:
+    fresh = Freshness(State.LIVE, why="namespace shopp does not exist")
+    assert "namespace shopp does not exist" in text(trust.title(fresh, NOW))
+
+
+def test_nothing_found_where_not_all_could_be_seen_is_not_none() -> None:
+    middle = trust.middle(Freshness(State.LIVE, others=True), "pods", "ann", NOW)
+    assert middle is not None
+    said = "\n".join(text(line) for line in middle)
+    assert "Nothing in what may be seen" in said
+    assert "other namespaces may not be seen" in said
+    assert trust.middle(Freshness(State.LIVE), "pods", "ann", NOW) is None

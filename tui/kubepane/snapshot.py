@@ -81,7 +81,8 @@ def freshness(fresh: Freshness) -> dict[str, Any]:
     """Freshness as stable JSON: the state and what belongs to it, empty fields left out."""
     whole = {
         "state": fresh.state.value, "since": fresh.since, "why": fresh.why, "verb": fresh.verb, "resource": fresh.resource,
-        "namespace": fresh.namespace, "hidden": list(fresh.hidden), "period_seconds": fresh.period,
+        "namespace": fresh.namespace,
+        "partial": fresh.partial, "hidden": list(fresh.hidden), "others": fresh.others, "skipped": fresh.skipped, "period_seconds": fresh.period,
     }  # fmt: skip
     if fresh.state is State.SYNCING:
         whole |= {"received": fresh.received, "expected": fresh.expected or None}

@@ -86,8 +86,8 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 def worst(parts: list[Freshness]) -> Freshness:
-    """The one to show for several: the least trustworthy, the first of equals."""
-    return max(parts, key=lambda f: _ORDER[f.state], default=Freshness())
+    """The one to show for several: the least trustworthy, of equals one that leaves something out."""
+    return max(parts, key=lambda f: (_ORDER[f.state], f.partial), default=Freshness())
 
 
 _ORDER = {

@@ -9,13 +9,35 @@ from kubepane.insight.ages import duration
 from kubepane_widgets.glyphs import G
 from kubepane_widgets.lines import Line
 
+_WITH_ROWS = (State.LIVE, State.POLLING, State.SYNCING, State.RECONNECTING, State.UNAUTHORIZED, State.FAILED)
+
 
 def title(fresh: Freshness, now: datetime) -> Line:
-    """For the right end of the title: `● live`, `◌ syncing 500/1,850`, `✕ forbidden: list pods`."""
+    """For the right end of the title: `● live`, `◌ syncing 500/1,850`, `✕ forbidden: list pods`; and what is left out, in any state."""
+    missing = left_out(fresh) if fresh.state in _WITH_ROWS else ""
+    return [*_state(fresh, now), *([(f" · {missing}", "warn")] if missing else [])]
+
+
+def left_out(fresh: Freshness) -> str:
+    """What was asked for and is not among the rows, "" for nothing: a pane that is partial never reads as whole."""
+    parts = []
+    if fresh.hidden:
+        parts.append(f"{_several(len(fresh.hidden), 'namespace')} not shown")
+    if fresh.others:
+        parts.append("other namespaces may not be seen")
+    if fresh.skipped:
+        parts.append(f"{_several(fresh.skipped, 'object')} unreadable")
+    return ", ".join(parts)
+
+
+def _several(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _state(fresh: Freshness, now: datetime) -> Line:
     match fresh.state:
         case State.LIVE:
-            hidden = f" · {len(fresh.hidden)} namespaces not shown" if fresh.hidden else ""
-            return [(f"{G['live']} ", "live"), (f"live{hidden}", "muted")]
+            return [(f"{G['live']} ", "live"), (f"live{_because(fresh)}", "muted")]
         case State.CONNECTING:
             return [(f"{G['sync']} ", "accent"), (f"connecting{_because(fresh)}", "fg")]
         case State.SYNCING:
@@ -37,15 +59,17 @@ def title(fresh: Freshness, now: datetime) -> Line:
 
 def note(fresh: Freshness, now: datetime) -> Line:
     """For the bottom border, while no row has a reason of its own."""
-    match fresh.state:
-        case State.SYNCING | State.CONNECTING if fresh.received:
-            return [("partial: counts and sort are not final", "muted")]
-        case State.RECONNECTING | State.UNAUTHORIZED | State.FAILED:
-            seen = f"as of {fresh.since.astimezone():%H:%M:%S}" if fresh.since else ""
-            return [(" · ".join(part for part in (seen, _next(fresh, now)) if part), "muted")]
-        case State.LIVE if fresh.hidden:
-            return [("not shown: " + ", ".join(fresh.hidden), "muted")]
-    return []
+    parts = []
+    if fresh.received and fresh.state in (State.SYNCING, State.CONNECTING):
+        parts.append("partial: counts and sort are not final")
+    elif ticks(fresh) or fresh.stale:
+        parts += [f"as of {fresh.since.astimezone():%H:%M:%S}" if fresh.since else "", _next(fresh, now)]
+    if fresh.hidden:
+        parts.append("not shown: " + ", ".join(fresh.hidden))
+    elif fresh.state in _WITH_ROWS:
+        parts.append(left_out(fresh))
+    text = " · ".join(part for part in parts if part)
+    return [(text, "muted")] if text else []
 
 
 def refused(fresh: Freshness) -> str:
@@ -85,6 +109,8 @@ def middle(fresh: Freshness, what: str, user: str, now: datetime) -> list[Line] 
             ]
         case State.RECONNECTING | State.FAILED:
             return [[(f"{G['again']} ", "stale"), (fresh.why or "no connection", "fg")], [(_next(fresh, now), "muted")]]
+    if fresh.partial:  # "none" may not be concluded from what was left out
+        return [[(f"{G['warn']} ", "warn"), ("Nothing in what may be seen.", "fg")], [(left_out(fresh), "muted")]]
     return None
 
 
