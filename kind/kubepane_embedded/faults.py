@@ -1,0 +1,15 @@
+"""Faults that can be asked for by annotation: the words, in one place, so that a reader finds them all.
+
+Every annotation of the simulation begins with `sim.kubepane.io/`; a real cluster ignores them.
+"""
+
+from __future__ import annotations
+
+from kubepane_embedded.meta import Object, annotations_of
+
+PREFIX = "sim.kubepane.io/"
+
+
+def asked(obj: Object, name: str) -> str | None:
+    """The value of `sim.kubepane.io/<name>` on an object, or None."""
+    return annotations_of(obj).get(PREFIX + name)

@@ -1,0 +1,1 @@
+"""Demand on Services, what it costs the pods behind them, and the metrics that show it."""

@@ -1,0 +1,1 @@
+"""The scheduler: gives every pod a node, or says why none fits."""
