@@ -162,16 +162,36 @@ class Clock:
 
 
 class PacedClock(Clock):
-    """Real time, `speed` times as fast; with speed 1 wall clock times are the machine's."""
+    """Real time, `speed` times as fast.
 
-    def __init__(self, speed: float = 1.0, start: datetime | None = None) -> None:
-        super().__init__(start or datetime.now(UTC))
+    Args:
+        speed: Cluster seconds per real second.
+        lead: Cluster seconds that `skip` will run ahead before the cluster is handed over: with speed 1 and this lead used up, times of
+            the cluster are the machine's.
+    """
+
+    def __init__(self, speed: float = 1.0, lead: float = 0.0) -> None:
+        super().__init__(datetime.now(UTC) - timedelta(seconds=lead))
         self.speed = speed
         self._zero = time.monotonic()
+        self._skipped = 0.0
+        self._hand: float | None = None
 
     def seconds(self) -> float:
         """Cluster seconds since the clock was made."""
-        return (time.monotonic() - self._zero) * self.speed
+        return self._hand if self._hand is not None else self._skipped + (time.monotonic() - self._zero) * self.speed
+
+    def skip(self, seconds: float) -> None:
+        """Let so much cluster time pass at once, everything that falls due on the way included: a past for a cluster to begin with."""
+        limit = self.seconds() + seconds
+        self._hand = self.seconds()
+        self._run_until(limit)
+        self._skipped, self._zero, self._hand = limit, time.monotonic(), None
+        self._arm()
+
+    def _reach(self, when: float) -> None:
+        if self._hand is not None:
+            self._hand = max(self._hand, when)
 
     def _delay(self, when: float) -> float | None:
         return (when - self.seconds()) / self.speed

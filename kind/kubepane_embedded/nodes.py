@@ -30,6 +30,7 @@ def node_object(name: str, number: int, now: str, control_plane: bool = False, p
     spec: dict[str, Any] = {"podCIDR": f"10.244.{number}.0/24", "podCIDRs": [f"10.244.{number}.0/24"]}
     if control_plane:
         labels |= {"node-role.kubernetes.io/control-plane": "", "node.kubernetes.io/exclude-from-external-load-balancers": ""}
+        labels["ingress-ready"] = "true"  # as kind/cluster.yaml labels the node whose ports 80 and 443 are mapped
         spec["taints"] = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
     conditions = [
         {"type": kind, "status": status, "reason": reason, "message": text, "lastHeartbeatTime": now, "lastTransitionTime": now}

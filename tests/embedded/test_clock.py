@@ -64,12 +64,38 @@ async def test_with_a_loop_attached_what_is_due_runs_by_itself() -> None:
 
 
 async def test_a_paced_clock_is_as_many_times_faster() -> None:
-    clock = PacedClock(1000.0, datetime(2026, 1, 1, tzinfo=UTC))
+    clock = PacedClock(1000.0)
     clock.attach(asyncio.get_running_loop())
     done = asyncio.Event()
     clock.call_later(20.0, done.set)
     await asyncio.wait_for(done.wait(), 5)
     assert clock.seconds() >= 20.0
+    clock.detach()
+
+
+def test_a_past_is_lived_through_at_once_and_ends_at_the_machine_s_time() -> None:
+    clock = PacedClock(lead=3600.0)
+    seen: list[float] = []
+
+    def tick() -> None:
+        seen.append(clock.seconds())
+        clock.call_later(600.0, tick)
+
+    clock.call_later(600.0, tick)
+    clock.skip(3600.0)
+    assert [round(at) for at in seen] == [600, 1200, 1800, 2400, 3000, 3600]
+    assert 3600.0 <= clock.seconds() < 3660.0
+    assert abs((clock.now() - datetime.now(UTC)).total_seconds()) < 60
+
+
+async def test_after_a_skip_what_is_due_still_runs() -> None:
+    clock = PacedClock(speed=50.0, lead=100.0)
+    done = asyncio.Event()
+    clock.call_later(101.0, done.set)
+    clock.attach(asyncio.get_running_loop())
+    clock.skip(100.0)
+    assert not done.is_set()
+    await asyncio.wait_for(done.wait(), 5)
     clock.detach()
 
 

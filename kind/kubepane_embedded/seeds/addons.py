@@ -1,0 +1,14 @@
+"""What the cluster runs for itself: DNS, network, metrics, storage and ingress, as Kind with the project's add-ons has them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from kubepane_embedded.core import Core
+from kubepane_embedded.seeds.objects import apply, documents
+
+
+def add_addons(core: Core) -> None:
+    """Create them; they start once the moving parts run."""
+    text = files("kubepane_embedded.seeds").joinpath("addons.yaml").read_text(encoding="utf-8")
+    apply(core.api, documents(text))
