@@ -98,6 +98,10 @@ class Clock:
         """Run `callback` as soon as the present call has returned, without time passing."""
         return self.call_at(self.seconds(), callback)
 
+    def skip(self, seconds: float) -> None:
+        """Let so much cluster time pass at once, everything that falls due on the way included."""
+        raise NotImplementedError
+
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run due calls on this loop from now on."""
         self._loop = loop
@@ -217,6 +221,10 @@ class VirtualClock(Clock):
         self._run_until(limit)
         self._seconds = max(self._seconds, limit)
         self._arm()
+
+    def skip(self, seconds: float) -> None:
+        """The same as `advance`."""
+        self.advance(seconds)
 
     def settle(self) -> None:
         """Run what is due now, and what that asks for at once, without time passing."""

@@ -44,12 +44,19 @@ class EmbeddedCluster:
         self.kubeconfig = kubeconfig
         self._port = port
         self._own_directory: Path | None = None
+        self._begun = False
+
+    def begin(self) -> None:
+        """Start the moving parts without serving yet; `start` does it where it was not done."""
+        if not self._begun:
+            self._begun = True
+            for part in self.parts.running:
+                part.start()
 
     async def start(self) -> Path:
         """Start the parts, listen, write the kubeconfig; returns its path. OSError when port or file cannot be had."""
         loop = asyncio.get_running_loop()
-        for part in self.parts.running:
-            part.start()
+        self.begin()
         await self.server.start(self._port)
         self.core.clock.attach(loop)
         if self.kubeconfig is None:

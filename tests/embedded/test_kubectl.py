@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 from embedded.conftest import recording
 from kubepane_embedded.cluster import EmbeddedCluster, ServedCluster
 from kubepane_embedded.nodes import add_nodes
-from sources import ROOT
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
@@ -218,17 +216,3 @@ def test_apply_a_kustomization(kubectl: Kubectl, namespace: str, tmp_path: Path)
     (tmp_path / "kustomization.yaml").write_text("resources: [web.yaml]\nconfigMapGenerator: [{name: g, literals: [a=b]}]\n")
     assert "deployment.apps/web created" in kubectl("apply", namespace, "-k", str(tmp_path))
     assert "configured" not in kubectl("apply", namespace, "-k", str(tmp_path))
-
-
-def test_the_command_prints_its_kubeconfig_first_and_ends_on_a_signal(tmp_path: Path) -> None:
-    path = tmp_path / "kubeconfig"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "kind")}
-    command = [sys.executable, "-m", "kubepane_embedded", "serve", "--kubeconfig", str(path), "--nodes", "1", "--pods", "5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as serving:
-        assert serving.stdout is not None
-        assert serving.stdout.readline() == f"{path}\n"
-        try:
-            assert Kubectl(path)("get", "pods", "-A", "--no-headers").count("Running") == 5
-        finally:
-            serving.terminate()
-        assert serving.wait(10) == 0

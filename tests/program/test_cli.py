@@ -64,11 +64,6 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["doctor"]) == cli.INTERRUPTED
 
 
-def test_the_demo_says_that_it_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["demo"]) == cli.USAGE
-    assert "no simulated cluster yet" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -198,13 +198,59 @@ def _doctor(options: Options, given: argparse.Namespace) -> int:
 
 
 def _add_demo(commands: Any, name: str) -> None:
-    parser = _command(commands, name, "the story on a simulated cluster (not in this version)", "kubepane demo")
+    parser = _command(commands, name, "the story on a simulated cluster: no cluster, no Docker, no network", "kubepane demo --speed 5")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="cluster seconds per second, 1 by default")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same names and addresses")
     parser.set_defaults(run=_demo)
 
 
 def _demo(options: Options, given: argparse.Namespace) -> int:
-    sys.stderr.write("kubepane demo: this version has no simulated cluster yet; kubepane run shows the cluster of your kubeconfig\n")
-    return USAGE
+    from kubepane import simulation  # the simulated cluster
+
+    return simulation.demo(options, given.speed, given.seed)
 
 
-COMMANDS: dict[str, Callable[[Any, str], None]] = {"run": _add_run, "snapshot": _add_snapshot, "doctor": _add_doctor, "demo": _add_demo}
+def _add_cluster(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "the simulated cluster alone, for kubectl and tests", "kubepane cluster serve --port 8001 --story")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    what = "serve until interrupted; the first line printed is the path of the kubeconfig"
+    serve = verbs.add_parser("serve", help=what, description=what[0].upper() + what[1:] + ".", epilog="Example: kubepane cluster serve --pods 2000")
+    serve.add_argument("--port", type=_whole, default=0, metavar="N", help="port on 127.0.0.1, any free one by default")
+    serve.add_argument("--kubeconfig", metavar="FILE", default=argparse.SUPPRESS, help="where to write it (0600), a temporary file by default")
+    serve.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="cluster seconds per second, 1 by default")
+    serve.add_argument("--seed", type=int, default=1, metavar="N", help="same seed and same requests, same objects")
+    serve.add_argument("--nodes", type=_whole, default=3, metavar="N", help="worker nodes beside the control plane, 3 by default")
+    serve.add_argument("--pods", type=_whole, default=0, metavar="N", help="so many synthetic running pods, for load tests")
+    serve.add_argument("--story", action="store_true", help="with the bundled story applied and healthy")
+    serve.set_defaults(run=_serve)
+
+
+def _serve(options: Options, given: argparse.Namespace) -> int:
+    from kubepane import simulation  # the simulated cluster
+
+    return simulation.serve(given.speed, given.seed, given.nodes, given.pods, given.story, given.port, options.kubeconfig)
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 65535")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.1 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed from 0.1 to 1000")
+    return speed
+
+
+COMMANDS: dict[str, Callable[[Any, str], None]] = {
+    "run": _add_run,
+    "demo": _add_demo,
+    "snapshot": _add_snapshot,
+    "doctor": _add_doctor,
+    "cluster": _add_cluster,
+}

@@ -1,0 +1,47 @@
+"""The embedded cluster from the command line: served alone, or under the dashboard. Nothing else of the program knows of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from kubepane.cluster.options import Options
+from kubepane_embedded.cluster import ServedCluster
+from kubepane_embedded.seeds.clusters import Wanted, seeded
+from kubepane_embedded.seeds.demo import play
+from kubepane_embedded.serving import serve as serve_cluster
+
+CANNOT = 3
+
+
+def serve(speed: float, seed: int, nodes: int, pods: int, story: bool, port: int, kubeconfig: str) -> int:
+    """Serves a cluster until it is told to stop; see `Wanted` for the arguments.
+
+    Returns:
+        The exit code.
+    """
+    return asyncio.run(serve_cluster(Wanted(speed, seed, nodes, pods, story, port, Path(kubeconfig) if kubeconfig else None)))
+
+
+def demo(options: Options, speed: float, seed: int) -> int:
+    """Shows the dashboard on a simulated cluster, which it reaches by its kubeconfig alone, as any other.
+
+    Returns:
+        The exit code.
+    """
+    from kubepane.app import run  # Textual: only where something is drawn
+
+    cluster = seeded(Wanted(speed, seed))
+    play(cluster.core)
+    served = ServedCluster(cluster)
+    try:
+        kubeconfig = served.start()
+    except OSError as error:
+        sys.stderr.write(f"kubepane: cannot serve the simulated cluster: {error.strerror or error}\n")
+        return CANNOT
+    try:
+        return run(replace(options, kubeconfig=str(kubeconfig), context=""))
+    finally:
+        served.stop()
