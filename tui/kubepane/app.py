@@ -17,6 +17,7 @@ from textual.binding import BindingType
 from textual.filter import LineFilter
 
 from kubepane import config, crash
+from kubepane.cluster.clock import Clock
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
@@ -104,14 +105,18 @@ def _speaks_unicode() -> bool:
     return encoding.lower().replace("-", "") in ("utf8", "utf16")
 
 
-def run(options: Options) -> int:
+def run(options: Options, clock: Clock | None = None) -> int:
     """Shows the dashboard until the user leaves it.
+
+    Args:
+        options: of the command line.
+        clock: the machine's, unless the cluster lives at another pace.
 
     Returns:
         The exit code.
     """
     settings = config.load(options)
-    app = KubepaneApp(Session(config.apply(settings, options)), settings.keys)
+    app = KubepaneApp(Session(config.apply(settings, options), clock=clock), settings.keys)
 
     def leave(code: int) -> None:
         app.call_later(app.exit, code, return_code=code)

@@ -199,7 +199,7 @@ def _doctor(options: Options, given: argparse.Namespace) -> int:
 
 def _add_demo(commands: Any, name: str) -> None:
     parser = _command(commands, name, "the story on a simulated cluster: no cluster, no Docker, no network", "kubepane demo --speed 5")
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="cluster seconds per second, 1 by default")
+    parser.add_argument("--speed", type=_watchable, default=1.0, metavar="N", help="cluster seconds per second, 1 by default, 10 at most")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same names and addresses")
     parser.set_defaults(run=_demo)
 
@@ -237,14 +237,18 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _speed(text: str) -> float:
+def _speed(text: str, most: float = 1000) -> float:
     try:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0.1 <= speed <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed from 0.1 to 1000")
+    if not 0.1 <= speed <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed from 0.1 to {most:g}")
     return speed
+
+
+def _watchable(text: str) -> float:
+    return _speed(text, 10)
 
 
 COMMANDS: dict[str, Callable[[Any, str], None]] = {

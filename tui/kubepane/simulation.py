@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from kubepane.cluster.clock import SpedClock
 from kubepane.cluster.options import Options
 from kubepane_embedded.cluster import ServedCluster
 from kubepane_embedded.seeds.clusters import Wanted, seeded
@@ -42,6 +43,7 @@ def demo(options: Options, speed: float, seed: int) -> int:
         sys.stderr.write(f"kubepane: cannot serve the simulated cluster: {error.strerror or error}\n")
         return CANNOT
     try:
-        return run(replace(options, kubeconfig=str(kubeconfig), context=""))
+        clock = SpedClock(speed, cluster.core.clock.now()) if speed != 1 else None
+        return run(replace(options, kubeconfig=str(kubeconfig), context=""), clock)
     finally:
         served.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 
@@ -35,6 +35,24 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class SpedClock:
+    """A wall clock that runs at another pace from now on: that of a simulated cluster, so that ages and waits are its own.
+
+    Args:
+        speed: seconds of this clock per real second.
+        start: what it shows now, in UTC.
+    """
+
+    def __init__(self, speed: float, start: datetime) -> None:
+        self._speed, self._start, self._zero = speed, start, time.monotonic()
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self._speed)
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from kubepane.views import trust
 from kubepane.views.table import Table
@@ -79,8 +79,3 @@ class Feed:
                 return 1.0 - now % 1.0
             due = min(due, pane.next_expiry)
         return due if math.isinf(due) else max(0.05, math.ceil(due) - now)
-
-
-def utc_now() -> datetime:
-    """The wall clock in UTC."""
-    return datetime.now(UTC)

@@ -20,7 +20,7 @@ from kubepane.insight import relations
 from kubepane.insight.ages import age
 from kubepane.insight.explain import explain
 from kubepane.screens import chrome, keys
-from kubepane.screens.feed import Feed, utc_now
+from kubepane.screens.feed import Feed
 from kubepane.screens.help import help_card
 from kubepane.screens.logs import LogReader
 from kubepane.views import manifest, summary
@@ -64,7 +64,7 @@ class ObjectScreen(PromptScreen[None]):
         self._object_changes = session.stores.of(kind).subscribe(self._pacer.changed)
         self._events = self._events_table()
         self._logs = LogReader(session, kind, obj, previous=previous)
-        self._feed = Feed(self._event_pane, utc_now)
+        self._feed = Feed(self._event_pane, session.clock.now)
         self._fetching: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._fetched = ""
@@ -72,7 +72,7 @@ class ObjectScreen(PromptScreen[None]):
     def _events_table(self) -> Table:
         view = EventsView(World(self.session.stores, self.session.metrics))
         view.follow(relations.family(self.session.stores, self.obj.metadata.uid))
-        return Table(view, self._pacer.changed, utc_now)
+        return Table(view, self._pacer.changed, self.session.clock.now)
 
     # ---- places --------------------------------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class ObjectScreen(PromptScreen[None]):
             bar.flush()
 
     def _text(self) -> list[Line]:
-        stores, now = self.session.stores, utc_now()
+        stores, now = self.session.stores, self.session.clock.now()
         if self.tab == "related":
             return summary.tree(relations.tree(stores, self.kind, self.obj))
         facts = self._view.record(self._key, now) if self._view and self._key and self._view.exists(self._key) else {}
@@ -155,7 +155,7 @@ class ObjectScreen(PromptScreen[None]):
         except (ClusterError, ValueError) as error:
             lines: list[Line] = [[(f"{G['bad']} ", "bad"), (str(error), "fg")]]
         else:
-            self._fetched = f"fetched {utc_now().astimezone():%H:%M:%S}"
+            self._fetched = f"fetched {self.session.clock.now().astimezone():%H:%M:%S}"
             lines = [summary.yaml_line(line) for line in text.splitlines()]
         if self.tab == "yaml":
             view.put(lines)
@@ -169,7 +169,7 @@ class ObjectScreen(PromptScreen[None]):
     # ---- borders -------------------------------------------------------------------------------------------------------------
 
     def _header(self, cells: int) -> tuple[Line, Line]:
-        return chrome.header(self.session, (), "", self.session.namespaces, utc_now(), cells)
+        return chrome.header(self.session, (), "", self.session.namespaces, self.session.clock.now(), cells)
 
     def _footer(self, cells: int) -> tuple[Line, Line]:
         groups = {"logs": ("Logs", "Text", "Object", "Program"), "events": ("Object", "Program")}.get(self.tab, ("Text", "Object", "Program"))
@@ -190,7 +190,7 @@ class ObjectScreen(PromptScreen[None]):
         if self.tab == "logs":
             return self._logs.fresh()
         created = self.obj.metadata.creation_timestamp
-        return [(f"{age(created, utc_now())} old", "muted")] if created else []
+        return [(f"{age(created, self.session.clock.now())} old", "muted")] if created else []
 
     # ---- keys ----------------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from kubepane.cluster.redaction import redact
 from kubepane.cluster.resources import Object
 from kubepane.cluster.session import Session
 from kubepane.screens import chrome, keys
-from kubepane.screens.feed import Feed, utc_now
+from kubepane.screens.feed import Feed
 from kubepane.screens.layouts import FOLLOWERS, LAYOUTS, PANES, SHORT
 from kubepane.views.guarded import GuardedTable
 from kubepane.views.table import Table
@@ -71,7 +71,7 @@ class PanesScreen(PromptScreen[None]):
         self.tables: dict[str, TitledTable] = {}
         self._places = dict(LAYOUTS)
         self.current = LAYOUTS[layout][0]
-        self._feed = Feed(self._visible, utc_now)
+        self._feed = Feed(self._visible, session.clock.now)
         self._ticker: Timer | None = None
 
     # ---- places --------------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class PanesScreen(PromptScreen[None]):
         """The table of a pane, made when it is first wanted."""
         if name not in self.tables:
             view = (PANES | FOLLOWERS)[name](self.world)
-            table = TitledTable(view, self.pacer.changed, utc_now, self._pane_failed)
+            table = TitledTable(view, self.pacer.changed, self.session.clock.now, self._pane_failed)
             table.namespaces = frozenset(self.session.namespaces)
             self.tables[name] = table
         return self.tables[name]
@@ -200,7 +200,7 @@ class PanesScreen(PromptScreen[None]):
         if self._ticker is not None:
             self._ticker.stop()
             self._ticker = None
-        wait = min(self._feed.next_tick(), 60 - utc_now().timestamp() % 60)
+        wait = min(self._feed.next_tick(), 60 - self.session.clock.now().timestamp() % 60)
         if not math.isinf(wait):
             self._ticker = self.set_timer(wait, self._tick)
 
@@ -214,10 +214,10 @@ class PanesScreen(PromptScreen[None]):
             bar.flush()
 
     def _header(self, cells: int) -> tuple[Line, Line]:
-        return chrome.header(self.session, list(LAYOUTS), self.layout_name, self.session.namespaces, utc_now(), cells)
+        return chrome.header(self.session, list(LAYOUTS), self.layout_name, self.session.namespaces, self.session.clock.now(), cells)
 
     def _footer(self, cells: int) -> tuple[Line, Line]:
-        right = chrome.costs(self.session, self.app.bytes_per_second, utc_now(), cells)  # type: ignore[attr-defined]
+        right = chrome.costs(self.session, self.app.bytes_per_second, self.session.clock.now(), cells)  # type: ignore[attr-defined]
         room = cells - 4 - sum(len(text) for text, _ in right)
         return keys.footer(self._actions(), room, self._dim), right
 
