@@ -116,7 +116,7 @@ class Api(World):
         if not subresource:
             set_defaults(resource, obj, old.obj)
             admission.mutate_update(self, user, resource, obj, old.obj, options)
-        strategy.bump_generation(resource, obj, old.obj)
+        strategy.bump_generation(resource, obj, old.obj, subresource)
         validation.check(resource, obj, old.obj, options, subresource)
         if not subresource:
             admission.check_update(self, user, resource, obj, old.obj)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubepane_embedded import errors
-from kubepane_embedded.meta import Object, clone
+from kubepane_embedded.meta import Object, annotations_of, clone
 from kubepane_embedded.quantity import parse
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
@@ -138,6 +138,8 @@ def _keep_all_but_status(resource: Resource, obj: Object, old: Object) -> None:
     )
     if resource.storage in ("nodes", "persistentvolumes", "services"):
         kept = ()
+    if resource.storage == "deployments.apps":  # the deployment controller writes its revision annotation with the status
+        kept = ("labels", "ownerReferences", "finalizers")
     for name in kept:
         _copy(obj["metadata"], old["metadata"], name)
 
@@ -166,12 +168,13 @@ def _keep_addresses(obj: Object, old: Object) -> None:
                 port["nodePort"] = known
 
 
-def bump_generation(resource: Resource, obj: Object, old: Object) -> None:
-    """One more when anything but metadata and status changed."""
+def bump_generation(resource: Resource, obj: Object, old: Object, subresource: str) -> None:
+    """One more when anything but metadata and status changed; of a Deployment also when its annotations did, as ReplicaSets copy them."""
     if not resource.generation:
         return
     spec_parts = {part for part in (*obj, *old) if part not in ("metadata", "status")}
-    if any(obj.get(part) != old.get(part) for part in spec_parts):
+    copied = resource.storage == "deployments.apps" and subresource != "status"
+    if any(obj.get(part) != old.get(part) for part in spec_parts) or (copied and annotations_of(obj) != annotations_of(old)):
         obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
 
