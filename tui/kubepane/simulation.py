@@ -44,6 +44,7 @@ def demo(options: Options, speed: float, seed: int) -> int:
         return CANNOT
     try:
         clock = SpedClock(speed, cluster.core.clock.now()) if speed != 1 else None
-        return run(replace(options, kubeconfig=str(kubeconfig), context=""), clock)
+        everywhere = options.all_namespaces or not options.namespaces
+        return run(replace(options, kubeconfig=str(kubeconfig), context="", all_namespaces=everywhere), clock)
     finally:
         served.stop()

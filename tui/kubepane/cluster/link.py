@@ -22,7 +22,7 @@ from kubepane.cluster.pace import Pace
 from kubepane.cluster.reflector import GATEWAY, SPREAD
 from kubepane.cluster.requests import Requests
 
-REGULAR = 30.0
+REGULAR = 15.0  # a server that is told to stop leaves its open watches mute: only a probe notices
 HASTY = (1.0, 2.0, 3.2)  # seconds between probes while there is no answer; the last again and again: 20 a minute
 TIMEOUT, HASTY_TIMEOUT = 10.0, 5.0
 DOWN_AFTER = 2  # failed probes
