@@ -195,6 +195,14 @@ def test_finalizers_of_others_are_respected(collected: Core) -> None:
     assert present(collected, "configmaps", "owner") is None
 
 
+@pytest.mark.parametrize("propagation", ["Foreground", "Orphan"])
+def test_only_its_own_finalizer_is_dropped(collected: Core, propagation: str) -> None:
+    config(collected, "owner", finalizers=["example.com/hold"])
+    collected.client("test").delete("configmaps", "default", "owner", propagation=propagation)
+    settle(collected)
+    assert finalizers_of(kept(collected, "configmaps", "owner")) == ["example.com/hold"]
+
+
 def test_what_is_there_before_the_start(core: Core) -> None:
     config(core, "dangling", reference("ConfigMap", "nobody", GONE))
     GarbageCollector(core).start()
