@@ -12,12 +12,12 @@ from kubepane_embedded.meta import Object, annotations_of, is_deleting
 from kubepane_embedded.quantity import parse, write_like
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import User, WriteOptions
+from kubepane_embedded.storageclasses import default_class, says_class
 from kubepane_embedded.strategy import qos_class
 from kubepane_embedded.world import World
 
 Part = dict[str, Any]
 IMMORTAL = ("default", "kube-system", "kube-public")
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 DEFAULT_INGRESS_CLASS = "ingressclass.kubernetes.io/is-default-class"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 NOT_READY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -153,13 +153,9 @@ def _tolerations(obj: Object) -> None:
 
 
 def _storage_class(world: World, obj: Object) -> None:
-    spec = obj["spec"]
-    if spec.get("storageClassName") is not None or annotations_of(obj).get("volume.beta.kubernetes.io/storage-class") is not None:
-        return
-    classes = [one for one in world.storage.objects("storageclasses.storage.k8s.io") if annotations_of(one).get(DEFAULT_CLASS) == "true"]
-    if classes:
-        newest = max(classes, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
-        spec["storageClassName"] = newest["metadata"]["name"]
+    chosen = None if says_class(obj) else default_class(world.storage)
+    if chosen is not None:
+        obj["spec"]["storageClassName"] = chosen["metadata"]["name"]
 
 
 def _ingress_class(world: World, obj: Object) -> None:

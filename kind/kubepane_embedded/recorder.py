@@ -27,7 +27,7 @@ REFILL_SECONDS = 300.0
 class Said(NamedTuple):
     """What makes two events the same."""
 
-    uid: str
+    about: str
     field_path: str
     type: str
     reason: str
@@ -51,10 +51,9 @@ class Allowance:
 
 
 def reference(about: Object, field_path: str = "") -> dict[str, Any]:
-    """The ObjectReference to an object; a node's uid is its name, as kubelets and the node controller say it."""
+    """The ObjectReference to an object."""
     namespace, name = key_of(about)
-    kind = about["kind"]
-    reference = {"kind": kind, "namespace": namespace, "name": name, "uid": name if kind == "Node" else uid_of(about)}
+    reference = {"kind": about["kind"], "namespace": namespace, "name": name, "uid": uid_of(about)}
     reference |= {"apiVersion": about["apiVersion"], "resourceVersion": about["metadata"].get("resourceVersion"), "fieldPath": field_path}
     return {key: value for key, value in reference.items() if value}
 
@@ -78,18 +77,18 @@ class Recorder:
 
     def event(self, about: Object, type: str, reason: str, message: str, field_path: str = "") -> None:
         """Record that something happened to an object; never raises (an event that is refused is lost, as upstream)."""
-        if not self._allowed(uid_of(about)):
+        if not self._allowed(_identity(about)):
             return
-        said = self._combined(Said(uid_of(about), field_path, type, reason, message))
+        said = self._combined(Said(_identity(about), field_path, type, reason, message))
         try:
             if not self._count(said):
                 self._create(about, said)
         except ApiError:
             self._names.pop(said, None)
 
-    def _allowed(self, uid: str) -> bool:
+    def _allowed(self, about: str) -> bool:
         now = self._clock.seconds()
-        bucket = _slot(self._allowances, uid, Allowance(BURST, now))
+        bucket = _slot(self._allowances, about, Allowance(BURST, now))
         bucket.tokens = min(BURST, bucket.tokens + (now - bucket.last) / REFILL_SECONDS)
         bucket.last = now
         if bucket.tokens < 1:
@@ -119,6 +118,11 @@ class Recorder:
         self._client.patch("events", *key, patch)
         return True
 
+    def _reference(self, about: Object, field_path: str) -> dict[str, Any]:
+        """The reference; kubelets say their node's name for its uid."""
+        found = reference(about, field_path)
+        return found | {"uid": found["name"]} if "host" in self._source and about["kind"] == "Node" else found
+
     def _create(self, about: Object, said: Said) -> None:
         namespace, name = key_of(about)
         now = self._clock.now()
@@ -127,7 +131,7 @@ class Recorder:
             "kind": "Event",
             "apiVersion": "v1",
             "metadata": {"name": f"{name}.{number:x}", "namespace": namespace or "default"},
-            "involvedObject": reference(about, said.field_path),
+            "involvedObject": self._reference(about, said.field_path),
             "reason": said.reason,
             "message": said.message,
             "source": dict(self._source),
@@ -142,6 +146,11 @@ class Recorder:
         self._names[_key(said)] = key_of(self._client.create("events", event))
         if len(self._names) > CACHE:
             self._names.popitem(last=False)
+
+
+def _identity(about: Object) -> str:
+    """What tells objects apart, also those that are known by name only."""
+    return "/".join((about["kind"], *key_of(about), uid_of(about)))
 
 
 def _key(said: Said) -> Said:

@@ -118,12 +118,22 @@ def prepare_update(world: World, resource: Resource, obj: Object, old: Object, s
         _keep_all_but_status(resource, obj, old)
     elif resource.subresource("status") is not None:
         _copy(obj, old, "status")
+    if resource.storage == "persistentvolumes" and subresource == "status":
+        _stamp_phase(world, obj, old)
     if resource.storage == "namespaces" and not subresource:
         obj["spec"] = {**(obj.get("spec") or {}), **{key: value for key, value in old.get("spec", {}).items() if key == "finalizers"}}
     if resource.storage == "nodes" and not subresource:
         obj["spec"] = obj.get("spec") or {}
     if resource.storage == "services" and not subresource:
         _keep_addresses(obj, old)
+
+
+def _stamp_phase(world: World, obj: Object, old: Object) -> None:
+    """When a volume entered its phase (registry/core/persistentvolume/strategy.go)."""
+    before, status = old.get("status") or {}, obj.get("status") or {}
+    obj["status"] = status
+    if status.get("phase") != before.get("phase") and status.get("lastPhaseTransitionTime") in (None, before.get("lastPhaseTransitionTime")):
+        status["lastPhaseTransitionTime"] = world.clock.stamp()
 
 
 def _keep_all_but_status(resource: Resource, obj: Object, old: Object) -> None:

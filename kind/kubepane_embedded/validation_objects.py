@@ -22,6 +22,7 @@ from kubepane_embedded.checks import (
 )
 from kubepane_embedded.errors import Cause
 from kubepane_embedded.meta import Object
+from kubepane_embedded.storageclasses import says_class
 from kubepane_embedded.validation_kinds import checks, count_or_percent, updates
 from kubepane_embedded.validation_pods import EFFECTS
 
@@ -54,6 +55,8 @@ def _claim_update(obj: Object, old: Object) -> Causes:
     if not before.get("volumeName"):
         after.pop("volumeName", None)
         before.pop("volumeName", None)
+    if not says_class(old):  # a class-less claim may be given one later, above all the default class
+        after.pop("storageClassName", None)
     causes = [forbidden_field("spec", CLAIM_RULE)] if before != after else []
     present = ((old["spec"].get("resources") or {}).get("requests") or {}).get("storage")
     wanted = ((obj["spec"].get("resources") or {}).get("requests") or {}).get("storage")
