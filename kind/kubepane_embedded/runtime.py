@@ -52,8 +52,15 @@ class PodRuntime(Protocol):
         """Run a command in a container; returns its exit code."""
 
 
+class MetricsUnavailable(Exception):
+    """metrics.k8s.io is registered but nobody answers behind it: 503 to whoever asks."""
+
+
 class MetricsSource(Protocol):
-    """What metrics.k8s.io serves: NodeMetrics and PodMetrics objects (metadata.name, timestamp, window, usage or containers)."""
+    """What metrics.k8s.io serves: NodeMetrics and PodMetrics objects (metadata.name, timestamp, window, usage or containers).
+
+    Both raise `MetricsUnavailable` while metrics-server does not work.
+    """
 
     def nodes(self) -> list[Object]:
         """One object per node that has been sampled."""

@@ -25,7 +25,7 @@ from kubepane_embedded.rbac import Attributes, Authorizer
 from kubepane_embedded.registry import Registry, Resource
 from kubepane_embedded.requestinfo import RequestInfo, read_path
 from kubepane_embedded.requests import User
-from kubepane_embedded.runtime import MetricsSource, PodRuntime
+from kubepane_embedded.runtime import MetricsSource, MetricsUnavailable, PodRuntime
 from kubepane_embedded.views import ENCODER, View, choose
 from kubepane_embedded.watching import BOOKMARK_BEFORE_END, BOOKMARK_EVERY, Watcher
 
@@ -48,6 +48,7 @@ VERSION = {
 BODY_LIMIT = 3 * 1024 * 1024
 HOSTS = ("127.0.0.1", "localhost")
 NOT_FOUND = "404 page not found\n"
+UNAVAILABLE = "service unavailable\n"
 BATCH = 0.005
 """Seconds that a busy watch gathers events before it writes again; a lone event goes out at once."""
 BATCH_BYTES = 256 * 1024
@@ -339,16 +340,24 @@ class Server:
             raise errors.ApiError(405, "MethodNotAllowed", text, {"group": resource.group, "kind": resource.plural})
         view = choose(resource, request.headers.get("Accept", ""), request.query)
         options = read_options({key: value for key, value in request.query.items() if key.endswith("Selector")}, resource, False)
-        found = self.metrics.nodes() if resource.plural == "nodes" else self.metrics.pods(info.namespace or None)
+        try:
+            found = self.metrics.nodes() if resource.plural == "nodes" else self.metrics.pods(info.namespace or None)
+        except MetricsUnavailable:
+            return web.Response(status=503, text=UNAVAILABLE)  # as the aggregator answers: no Status, no Retry-After
         head = {"kind": resource.kind, "apiVersion": resource.api_version}
         if info.name:
             found = [obj for obj in found if obj["metadata"]["name"] == info.name]
             if not found:
                 raise errors.not_found("", resource.plural, info.name)
-            return self._sent(json_answer(self._sampled(view, {**head, **found[0]})))
+            return self._sent(json_answer(self._sampled(view, {**head, **self._asked_now(found)[0]})))
         chosen = [obj for obj in found if options.labels is None or options.labels.matches_object(obj)]
         chosen = [obj for obj in chosen if all(test(obj) for test in options.fields or ())]
-        return self._sent(json_answer(self._sampled_list(view, chosen, head)))
+        return self._sent(json_answer(self._sampled_list(view, self._asked_now(chosen), head)))
+
+    def _asked_now(self, found: list[Object]) -> list[Object]:
+        """Metrics with the time of the request as creationTimestamp, which is what metrics-server writes there."""
+        now = self.core.clock.stamp()
+        return [{**obj, "metadata": {**obj["metadata"], "creationTimestamp": now}} for obj in found]
 
     def _sampled(self, view: View, obj: Object) -> Object:
         if view.kind == "object":

@@ -17,7 +17,7 @@ from kubepane_embedded.cluster import EmbeddedCluster
 from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Object
 from kubepane_embedded.parts import Parts
-from kubepane_embedded.runtime import ExecSession, LogLine
+from kubepane_embedded.runtime import ExecSession, LogLine, MetricsUnavailable
 from recordings import recorded
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -65,9 +65,14 @@ class Runtime:
 
 
 class Metrics:
-    """Figures of one node and one pod."""
+    """Figures of one node and one pod, while it works."""
+
+    def __init__(self) -> None:
+        self.works = True
 
     def nodes(self) -> list[Object]:
+        if not self.works:
+            raise MetricsUnavailable
         return [{"metadata": {"name": "n"}, "timestamp": "2026-01-01T08:00:00Z", "window": "15s", "usage": {"cpu": "150m", "memory": "200Mi"}}]
 
     def pods(self, namespace: str | None) -> list[Object]:
@@ -179,6 +184,8 @@ async def test_metrics(alive: tuple[Wire, Runtime], wire: Wire) -> None:
     assert (await there("GET", f"{base}/pods?labelSelector=app%3Dq")).body["items"] == []
     assert (await there("GET", f"{base}/nodes/n")).body["usage"]["cpu"] == "150m"
     assert (await there("GET", f"{base}/namespaces/default/pods/nope")).body == recorded("api-errors")["metrics-pod-404"]["body"]
+    times = [obj["metadata"]["creationTimestamp"] for obj in (*listed.body["items"], (await there("GET", f"{base}/nodes/n")).body)]
+    assert times == [there.core.clock.stamp()] * 2
     watch = await there("GET", f"{base}/pods?watch=1")
     assert watch.body == recorded("api-errors")["metrics-watch-405"]["body"]
     table = await there("GET", f"{base}/pods", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
@@ -186,3 +193,13 @@ async def test_metrics(alive: tuple[Wire, Runtime], wire: Wire) -> None:
     absent = await wire("GET", f"{base}/nodes")
     assert (absent.code, absent.body) == (404, "404 page not found\n")
     assert "metrics.k8s.io" not in [group["name"] for group in (await wire("GET", "/apis")).body["groups"]]
+
+
+async def test_metrics_that_do_not_answer(alive: tuple[Wire, Runtime]) -> None:
+    there, _ = alive
+    source = there.cluster.parts.metrics
+    assert isinstance(source, Metrics)
+    source.works = False
+    reply = await there("GET", "/apis/metrics.k8s.io/v1beta1/nodes")
+    assert (reply.code, reply.body, reply.headers["Content-Type"]) == (503, "service unavailable\n", "text/plain; charset=utf-8")
+    assert "Retry-After" not in reply.headers
