@@ -6,6 +6,7 @@ from typing import Any
 
 from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Object
+from kubepane_embedded.podfacts import SYNTHETIC
 
 CONTROL_PLANE = "control-plane"
 CONDITIONS = (
@@ -89,7 +90,7 @@ def add_pods(core: Core, count: int, namespace: str = "load") -> None:
 def _pod(name: str, namespace: str, number: int, node: str) -> Object:
     resources = {"requests": {"cpu": "1m", "memory": "1Mi"}}
     container = {"name": "pause", "image": IMAGE, "resources": resources}
-    labels = {"app": f"load-{number % 20}", "kubepane.io/synthetic": "true"}
+    labels = {"app": f"load-{number % 20}", SYNTHETIC: "true"}
     spec = {"nodeName": node, "containers": [container], "automountServiceAccountToken": False}
     return {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": spec}
 

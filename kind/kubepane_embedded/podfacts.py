@@ -8,6 +8,9 @@ from typing import Any
 from kubepane_embedded.clock import parse_stamp
 from kubepane_embedded.meta import Object, is_deleting
 
+SYNTHETIC = "kubepane.io/synthetic"
+"""Label of pods that only fill a cluster for load tests: nobody runs, owns or adopts them."""
+
 
 def condition(obj: Object, kind: str) -> dict[str, Any] | None:
     """The condition of that type in any object's status, or None."""
