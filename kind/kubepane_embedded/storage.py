@@ -155,6 +155,10 @@ class Storage:
         found = (self.read(resource, *key) for key in sorted(keys))
         return [obj for obj in found if obj is not None]
 
+    def count_found(self, resource: str, index: str, value: str) -> int:
+        """How many objects `find` would give."""
+        return len(self._indexes[resource, index].keys.get(value, ()))
+
     # following
 
     def subscribe(self, resource: str, dirty: Dirty, keys: KeysOf | None = None) -> None:
