@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,3 +63,10 @@ def is_available(pod: Object, min_ready_seconds: int, now: datetime) -> bool:
         return False
     since = ready_since(pod)
     return min_ready_seconds == 0 or (since is not None and since + timedelta(seconds=min_ready_seconds) <= now)
+
+
+def until_available(pods: Iterable[Object], min_ready_seconds: int, now: datetime) -> float:
+    """Seconds until the next ready pod has been so for `min_ready_seconds`; that long when none is on its way."""
+    moments = (since + timedelta(seconds=min_ready_seconds) for since in (ready_since(pod) for pod in pods if is_ready(pod)) if since is not None)
+    waits = [(moment - now).total_seconds() for moment in moments if moment > now]
+    return min(waits, default=float(min_ready_seconds))
