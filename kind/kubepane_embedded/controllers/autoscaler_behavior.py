@@ -98,9 +98,9 @@ def decide(wanted: Wanted, behavior: dict[str, Any] | None, history: History, no
     """
     if behavior is None:
         return _plain(wanted, history, now, window)
-    stable, said = _stabilized(wanted, behavior, history, now, window)
+    stable, said = stabilized(wanted, behavior, history, now, window)
     able = said if stable != wanted.desired else Said("ReadyForNewScale", SAME)
-    replicas, limit = _rated(wanted._replace(desired=stable), behavior, history, now)
+    replicas, limit = rated(wanted._replace(desired=stable), behavior, history, now)
     return Decision(replicas, able, limit, replicas != stable)
 
 
@@ -125,7 +125,7 @@ def clamped(wanted: Wanted) -> tuple[int, Said]:
     return wanted.desired, Said("DesiredWithinRange", WITHIN)
 
 
-def _stabilized(wanted: Wanted, behavior: dict[str, Any], history: History, now: float, window: float) -> tuple[int, Said]:
+def stabilized(wanted: Wanted, behavior: dict[str, Any], history: History, now: float, window: float) -> tuple[int, Said]:
     """The present count moved no further than all recommendations of the windows agree (stabilizeRecommendationWithBehaviors)."""
     up_cutoff = now - (behavior["scaleUp"].get("stabilizationWindowSeconds") or 0)
     down_window = behavior["scaleDown"].get("stabilizationWindowSeconds")
@@ -139,7 +139,7 @@ def _stabilized(wanted: Wanted, behavior: dict[str, Any], history: History, now:
     return stable, said
 
 
-def _rated(wanted: Wanted, behavior: dict[str, Any], history: History, now: float) -> tuple[int, Said]:
+def rated(wanted: Wanted, behavior: dict[str, Any], history: History, now: float) -> tuple[int, Said]:
     """The desired count within least, most and what the policies allow (convertDesiredReplicasWithBehaviorRate)."""
     if wanted.desired > wanted.current:
         fastest = max(up_limit(wanted.current, history, behavior["scaleUp"], now), wanted.current)
