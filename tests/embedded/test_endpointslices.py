@@ -207,6 +207,17 @@ def test_a_hundred_endpoints_a_slice(cluster: Core) -> None:
     assert len(legacy(cluster)[0]["addresses"]) == 151
 
 
+def test_pods_that_come_take_the_places_of_those_that_went(cluster: Core) -> None:
+    service(cluster)
+    for number in range(100):
+        pod(cluster, f"p{number}", f"10.244.1.{number}")
+    advance(cluster)
+    cluster.client("kubelet").delete("pods", "default", "p7", grace=0)
+    pod(cluster, "new", "10.244.2.1")
+    advance(cluster)
+    assert [len(piece["endpoints"]) for piece in slices(cluster)] == [100]
+
+
 def test_slices_that_somebody_deleted_or_changed_come_back(cluster: Core) -> None:
     service(cluster)
     pod(cluster, "a", "10.244.1.2")
@@ -250,6 +261,9 @@ def test_mirrored_endpoints_follow(cluster: Core) -> None:
     assert after["metadata"]["name"] == before["metadata"]["name"]
     assert after["metadata"]["annotations"] == {"note": "n"}
     assert (after["ports"][0]["port"], after["endpoints"]) == (2, [{"addresses": ["192.0.2.2"], "conditions": {"ready": False}}])
+    client.patch("endpoints", "default", "manual", {"subsets": [{"addresses": [{"ip": "192.0.2.3"}], "ports": [{"port": 2}]}]})
+    advance(cluster)
+    assert slices(cluster)[0]["endpoints"] == [{"addresses": ["192.0.2.3"], "conditions": {"ready": True}}]
     client.patch("endpoints", "default", "manual", {"metadata": {"labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}}})
     advance(cluster)
     assert slices(cluster) == []
