@@ -1,6 +1,10 @@
 """Faults that can be asked for by annotation: the words, in one place, so that a reader finds them all.
 
 Every annotation of the simulation begins with `sim.kubepane.io/`; a real cluster ignores them.
+
+| annotation | on | value | what happens |
+| --- | --- | --- | --- |
+| `provision` | PersistentVolumeClaim, StorageClass | `fail`, `never` | a known provisioner fails, or is silent as if it were down |
 """
 
 from __future__ import annotations

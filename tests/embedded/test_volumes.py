@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from embedded.volumeobjects import a_class, advance, claim, make, pod_with, said, the_claim, the_volume, volume
 from hypothesis import given, settings, strategies as st
 
+from embedded.volumeobjects import a_class, advance, claim, make, pod_with, said, the_claim, the_volume, volume
 from kubepane_embedded.clock import VirtualClock
 from kubepane_embedded.controllers.volumematch import find_volume, find_volume_on
 from kubepane_embedded.controllers.volumes import EXTERNAL, PersistentVolumeController

@@ -11,11 +11,22 @@ from kubepane_embedded.client import Client
 from kubepane_embedded.controllers.volumematch import is_bound_to
 from kubepane_embedded.meta import Object, annotations_of, key_of, uid_of
 from kubepane_embedded.quantity import parse
+from kubepane_embedded.storage import Storage
 
 CLAIMS = "persistentvolumeclaims"
 VOLUMES = "persistentvolumes"
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
+
+
+def index_unbound_claims(storage: Storage) -> None:
+    """Keep the index `unbound` of claims: `yes` for those whose binding is not complete."""
+    storage.add_index(CLAIMS, "unbound", lambda claim: () if BIND_COMPLETED in annotations_of(claim) else ("yes",))
+
+
+def unbound_claims(storage: Storage) -> list[Object]:
+    """Claims whose binding is not complete."""
+    return storage.find(CLAIMS, "unbound", "yes")
 
 
 def phase_of(obj: Object) -> str:

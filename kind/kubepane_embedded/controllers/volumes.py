@@ -6,7 +6,15 @@ claims every 15 seconds, and events about claims that still wait are repeated th
 
 from __future__ import annotations
 
-from kubepane_embedded.controllers.volumebinding import BIND_COMPLETED, CLAIMS, VOLUMES, Binding, phase_of
+from kubepane_embedded.controllers.volumebinding import (
+    BIND_COMPLETED,
+    CLAIMS,
+    VOLUMES,
+    Binding,
+    index_unbound_claims,
+    phase_of,
+    unbound_claims,
+)
 from kubepane_embedded.controllers.volumematch import find_volume, is_bound_to, same_volume_mode, why_unfit
 from kubepane_embedded.controllers.volumereclaim import PROVISIONED_BY, Reclaim
 from kubepane_embedded.core import Core
@@ -53,7 +61,7 @@ class PersistentVolumeController:
         """Follow claims and volumes."""
         index_pods_by_claim(self._storage)
         self._storage.add_index(CLAIMS, "volume", lambda claim: filter(None, [claim["spec"].get("volumeName")]))
-        self._storage.add_index(CLAIMS, "unbound", lambda claim: () if BIND_COMPLETED in annotations_of(claim) else ("yes",))
+        index_unbound_claims(self._storage)
         self._storage.add_index(VOLUMES, "claim", _claim_of)
         self._storage.subscribe(CLAIMS, self._claims.add)
         self._storage.subscribe(VOLUMES, self._volumes.add)
@@ -64,7 +72,7 @@ class PersistentVolumeController:
 
     def _resync(self) -> None:
         self._core.clock.call_later(RESYNC_SECONDS, self._resync)
-        for claim in self._storage.find(CLAIMS, "unbound", "yes"):
+        for claim in unbound_claims(self._storage):
             self._claims.add(key_of(claim))
 
     # claims
