@@ -5,6 +5,10 @@ Every annotation of the simulation begins with `sim.kubepane.io/`; a real cluste
 | annotation | on | value | what happens |
 | --- | --- | --- | --- |
 | `provision` | PersistentVolumeClaim, StorageClass | `fail`, `never` | a known provisioner fails, or is silent as if it were down |
+| `demand` | Service | `500m` | users ask for that much CPU, spread over its ready endpoints |
+| `sessions` | Service | `40` | how many users that is; by default one per 12m when an Ingress leads to the Service |
+| `load-service`, `load-demand` | Pod | `chatapp` or `ns/chatapp`, `250m` | while ready, the pod makes that much load on the Service |
+| `memory` | Pod | `600Mi@over=60s` | each container's memory grows to that amount within the time |
 """
 
 from __future__ import annotations
