@@ -19,6 +19,7 @@ class Action:
         panes: names of the panes on whose rows it acts; empty for anywhere.
         needs: (verb, resource) that RBAC must allow, None for nothing.
         subresource: of the resource in `needs`.
+        verb: the change that it begins, a key of `acting.verbs.VERBS`; "" for what changes nothing.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Action:
     panes: tuple[str, ...] = ()
     needs: tuple[str, str] | None = None
     subresource: str = ""
+    verb: str = ""
 
     @property
     def key(self) -> str:
@@ -44,6 +46,10 @@ KEY_TEXT = {
 }  # fmt: skip
 
 WITH_PODS = ("pods", "workloads")
+CHANGES: tuple[Action, ...] = (
+    Action("scale", ("s",), "scale", "scale: set the number of replicas", "Change", 3, ("workloads", "hpa"), verb="scale"),
+    Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
+)
 DASHBOARD: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open the object", "Panes", 1),
     Action("pane", ("1", "2", "3", "4", "5", "6", "7", "8"), "pane", "jump to a pane, 1 to 8", "Panes"),
@@ -67,6 +73,7 @@ DASHBOARD: tuple[Action, ...] = (
     Action("previous_logs", ("p",), "previous", "logs of the container before", "Object", 0, WITH_PODS, ("get", "pods"), "log"),
     Action("its_events", ("E",), "its events", "the object's events", "Object"),
     Action("copy_kubectl", ("K",), "copy", "copy the kubectl command that shows this", "Object"),
+    *CHANGES,
     Action("palette", ("colon",), "commands", "find an action by its name", "Program"),
     Action("journal", ("exclamation_mark",), "log", "what the program did and met", "Program"),
     Action("help", ("question_mark",), "help", "this help", "Program", 9),

@@ -21,7 +21,7 @@ from kubepane.cluster.clock import Clock
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
-from kubepane.screens.dashboard import DashboardScreen
+from kubepane.screens.operating import OperatingScreen
 from kubepane.screens.rate import Rate
 from kubepane.terminal import Terminal
 from kubepane_widgets.diff import DiffApp
@@ -68,7 +68,7 @@ class KubepaneApp(DiffApp[int]):
         return variables | tones(variables)
 
     def on_mount(self) -> None:
-        self.push_screen(DashboardScreen(self.session))
+        self.push_screen(OperatingScreen(self.session))
         self.call_after_refresh(self.session.start)  # the client library is imported after the first paint
         self.set_timer(SETTLED_AFTER, _collect)
 
@@ -79,7 +79,7 @@ class KubepaneApp(DiffApp[int]):
         """Leaves this cluster for another: a new session with new stores; nothing of the old one is carried over."""
         old = self.session
         self.session = Session(old.options.with_context(name))
-        await self.switch_screen(DashboardScreen(self.session))
+        await self.switch_screen(OperatingScreen(self.session))
         self.session.start()
         await old.close()
 

@@ -231,6 +231,28 @@ def _serve(options: Options, given: argparse.Namespace) -> int:
     return simulation.serve(given.speed, given.seed, given.nodes, given.pods, given.story, given.port, options.kubeconfig)
 
 
+def _changer(commands: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    """A command that changes something: with a preview, a question, and the outcome."""
+    parser = _command(commands, name, what, example)
+    parser.add_argument("--dry-run", action="store_true", help="preview only, checked by the server")
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument("--timeout", type=_seconds, default=300.0, metavar="S", help="wait so long for the effect, 300 by default, 0 for not at all")
+    return parser
+
+
+def _change(options: Options, given: argparse.Namespace, verb: str, targets: Sequence[str], **args: Any) -> int:
+    from kubepane import changing  # the client library
+
+    return changing.change(options, verb, targets, args, changing.Manner(given.dry_run, given.yes, given.timeout))
+
+
+def _add_scale(commands: Any, name: str) -> None:
+    parser = _changer(commands, name, "set the number of replicas of a workload", "kubepane scale deploy/chatapp 4 -n chatapp")
+    parser.add_argument("object", metavar="KIND/NAME", help="a Deployment, StatefulSet or ReplicaSet")
+    parser.add_argument("replicas", type=_whole, metavar="N", help="pods wanted")
+    parser.set_defaults(run=lambda options, given: _change(options, given, "scale", [given.object], replicas=given.replicas))
+
+
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 65535")
@@ -257,4 +279,5 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "snapshot": _add_snapshot,
     "doctor": _add_doctor,
     "cluster": _add_cluster,
+    "scale": _add_scale,
 }

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable, Iterable
 from random import Random
 
-from kubepane.cluster import connection, kinds as k, kubeconfig, log_file
+from kubepane.cluster import audit_file, connection, kinds as k, kubeconfig, log_file
 from kubepane.cluster.access import Access
 from kubepane.cluster.api import Api
+from kubepane.cluster.audit import Warned
 from kubepane.cluster.clock import Clock, SystemClock
 from kubepane.cluster.cluster import Cluster
 from kubepane.cluster.connection import Connection
@@ -26,6 +27,8 @@ from kubepane.cluster.kubeconfig import Choice, Kubeconfig
 from kubepane.cluster.metrics import Metrics
 from kubepane.cluster.options import Options
 from kubepane.cluster.stores import Stores
+from kubepane.cluster.writer import Writer
+from kubepane.cluster.writing import Outcome
 
 AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
 VERSION_AGAIN = 30.0
@@ -60,6 +63,8 @@ class Session:
         self.changed: Callable[[], None] = lambda: None
         self.api: Api | None = None
         self.access: Access | None = None
+        self.writer: Writer | None = None
+        self.audit: Callable[[audit_file.Entry], None] = audit_file.to(audit_file.default_path())
         self._random = random or Random()  # noqa: S311  (jitter, not secrets)
         self._kubeconfig: Kubeconfig | None = None
         self._connection: Connection | None = None
@@ -145,7 +150,21 @@ class Session:
     def _door(self, context: Context) -> Api:
         """The one door for requests to this cluster."""
         self._connection = Connection(context, clock=self.clock)
-        return Api(self._connection, clock=self.clock, read_only=self.options.read_only)
+        api = Api(self._connection, clock=self.clock, read_only=self.options.read_only, on_warning=self._warned)
+        self.writer = Writer(api, self._changed_something, self._random)
+        return api
+
+    def _warned(self, warned: Warned) -> None:
+        if self.writer is not None:
+            self.writer.hear(warned)
+
+    def _changed_something(self, outcome: Outcome) -> None:
+        """Every change is told twice: in the journal on screen, and in the audit file."""
+        self.journal.write("change", f"{outcome.step.about}: {outcome.end.value}: {outcome.text}")
+        try:
+            self.audit(audit_file.entry(outcome, self.target, self.clock.now()))
+        except OSError as error:
+            self.journal.write("audit", f"the audit line could not be written: {error.strerror}")
 
     async def _ask_version(self) -> None:
         assert self.api is not None

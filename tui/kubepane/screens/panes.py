@@ -82,6 +82,7 @@ class PanesScreen(PromptScreen[None]):
             for name in LAYOUTS:
                 yield Grid(id=name)
         yield Prompt()
+        yield Bar(lambda cells: (self.told(), []), id="told")
         yield Bar(self._footer, id="footer")
 
     async def on_mount(self) -> None:
@@ -210,6 +211,7 @@ class PanesScreen(PromptScreen[None]):
         self._sleep()
 
     def _bars(self) -> None:
+        self.query_one("#told").set_class(bool(self.told()), "-on")
         for bar in self.query(Bar):
             bar.flush()
 
@@ -221,8 +223,20 @@ class PanesScreen(PromptScreen[None]):
         room = cells - 4 - sum(len(text) for text, _ in right)
         return keys.footer(self._actions(), room, self._dim), right
 
+    def told(self) -> Line:
+        """What stands above the footer for a while; nothing, for a screen that has nothing to tell."""
+        return []
+
     def _actions(self) -> list[Action]:
-        return [a for a in DASHBOARD if not a.panes or self.current in a.panes]
+        """Those that work on the current pane: where two have the same key, the pane's own one."""
+        own = sorted((a for a in DASHBOARD if not a.panes or self.current in a.panes), key=lambda a: not a.panes)
+        kept = {a.name for i, a in enumerate(own) if not any(set(a.keys) & set(before.keys) for before in own[:i])}
+        return [a for a in DASHBOARD if a.name in kept]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Textual's hook: an action of other panes leaves its key to whoever else has it."""
+        row = next((a for a in DASHBOARD if a.name == action), None)
+        return row is None or row in self._actions()
 
     def _dim(self, action: Action) -> bool:
         """Whether an action cannot be done now: nothing is selected, or the right for it is missing."""

@@ -21,10 +21,11 @@ def kubectl(verb: str, kind: Kind, obj: Object, context: str, *more: str) -> str
     for name in (meta.name, meta.namespace):
         if name and not _PLAIN.fullmatch(name):
             raise ValueError("the name is no valid Kubernetes name")
-    words = ["kubectl"]
-    if context:
-        words += ["--context", context]
-    if meta.namespace:
-        words += ["-n", meta.namespace]
     target = meta.name if verb == "logs" and kind.plural == "pods" else f"{kind.resource}/{meta.name}"
-    return shlex.join([*words, verb, target, *more])
+    return words(context, meta.namespace, verb, target, *more)
+
+
+def words(context: str, namespace: str, *more: str) -> str:
+    """`kubectl --context c -n ns …`, each word quoted where a shell needs it."""
+    start = ["kubectl", *(["--context", context] if context else []), *(["-n", namespace] if namespace else [])]
+    return shlex.join([*start, *more])

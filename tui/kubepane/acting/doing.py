@@ -1,0 +1,90 @@
+"""From an intent to its end: read, plan, rehearse, send, and watch until the effect is there. The same for keys and command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from kubepane.acting.plan import Intent, Plan, Progress, Scene, Unfit
+from kubepane.acting.verbs import VERBS
+from kubepane.cluster.errors import ClusterError, NotFound
+from kubepane.cluster.session import Session
+from kubepane.cluster.writing import End, Outcome, Raw, Ref, Rehearsal, uid_of
+
+LOOK_AGAIN = 0.25  # seconds between looks at the stores while something is followed
+
+
+async def prepare(session: Session, intent: Intent) -> Plan:
+    """Reads the targets and plans.
+
+    Raises:
+        Unfit: it makes no sense for these objects, or one of them is gone or another by now.
+        ClusterError: they could not be read.
+    """
+    verb = VERBS[intent.verb]
+    raws = await asyncio.gather(*(_read(session, ref, verb.path(ref)) for ref in intent.targets))
+    fixed = tuple(Ref(ref.kind, ref.namespace, ref.name, uid_of(raw) or ref.uid) for ref, raw in zip(intent.targets, raws, strict=True))
+    return verb.plan(Intent(intent.verb, fixed, intent.args), raws, Scene(session.stores, session.clock.now(), session.context))
+
+
+async def _read(session: Session, ref: Ref, path: str) -> Raw:
+    if session.api is None:
+        raise ClusterError("not connected")
+    try:
+        raw = msgspec.json.decode(await session.api.get(path), type=dict)
+    except NotFound:
+        raise Unfit(f"there is no {ref}") from None
+    if ref.uid and uid_of(raw) != ref.uid:
+        raise Unfit(f"{ref} was deleted, and another one has its name now")
+    return raw
+
+
+async def rehearse(session: Session, plan: Plan) -> list[Rehearsal]:
+    """The dry run of every step."""
+    assert session.writer is not None
+    return [await session.writer.rehearse(step) for step in plan.steps]
+
+
+async def perform(session: Session, plan: Plan) -> AsyncIterator[Outcome]:
+    """Sends the steps in order; ends after the first that is not good, for the later ones were confirmed together with it."""
+    assert session.writer is not None
+    for step in plan.steps:
+        outcome = await session.writer.perform(step)
+        yield outcome
+        if not outcome.good:
+            return
+
+
+async def follow(session: Session, plan: Plan, outcomes: Sequence[Outcome]) -> AsyncIterator[Progress]:
+    """How far the effect is, each time that it reads differently, until its end."""
+    said = None
+    while True:
+        progress = look(session, plan, outcomes)
+        if progress != said:
+            said = progress
+            yield progress
+        if progress.done:
+            return
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+def look(session: Session, plan: Plan, outcomes: Sequence[Outcome]) -> Progress:
+    """How far the effect is now: nothing counts before the watch has brought the change itself."""
+    for outcome in outcomes:
+        if not _seen(session, outcome):
+            return Progress(False, "waiting for the watch to show it")
+    return plan.progress(session.stores, session.clock.now())
+
+
+def _seen(session: Session, outcome: Outcome) -> bool:
+    """Whether the watch has come as far as this change: at its revision, or past the object's end."""
+    ref = outcome.step.about
+    store = session.stores.of(ref.kind)
+    held = store.get(ref.uid) if ref.uid else store.named(ref.namespace, ref.name)
+    if held is None:
+        return store.freshness.complete or outcome.end is End.SAME
+    if not outcome.revision:
+        return outcome.end is End.SAME or held.metadata.deletion_timestamp is not None
+    return int(held.metadata.resource_version or 0) >= int(outcome.revision)

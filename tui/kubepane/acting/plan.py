@@ -1,0 +1,147 @@
+"""A plan: everything that one confirmation covers, in words and in requests, and how to see that it has worked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from kubepane.cluster.kinds import Kind
+from kubepane.cluster.stores import Stores
+from kubepane.cluster.writing import Raw, Ref, Step
+from kubepane_widgets.lines import Line
+
+
+class Unfit(Exception):
+    """What was asked makes no sense for this object; the message is for the user: `statefulset x is paused already`."""
+
+
+class Danger(Enum):
+    """How much a plan may break; the value is the tone of its card."""
+
+    CHANGES = "accent"
+    EVICTS = "warn"  # running pods go
+    DELETES = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a user asked for, before anything was looked up: the same from a key and from the command line.
+
+    Attributes:
+        verb: a key of `verbs.VERBS`.
+        targets: the objects, with their uids where a row was under the cursor.
+        args: what the verb needs beside them: `{"replicas": 4}`.
+    """
+
+    verb: str
+    targets: tuple[Ref, ...]
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A right that a plan needs, in RBAC's words."""
+
+    verb: str
+    resource: str
+    namespace: str = ""
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the effect of a plan is, seen in what the watches show.
+
+    Attributes:
+        done: whether it has come to its end.
+        text: how far, or how it ended: `3 of 4 pods ready`.
+        failed: whether that end is a bad one.
+    """
+
+    done: bool
+    text: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a planner may look at.
+
+    Attributes:
+        stores: what is held of the cluster; a planner asks their freshness before it concludes anything from an absence.
+        now: the time.
+        context: the context's name, for the kubectl command.
+    """
+
+    stores: Stores
+    now: datetime
+    context: str = ""
+
+
+def settled(stores: Stores, now: datetime) -> Progress:
+    """The progress of a plan whose effect is complete with the change itself."""
+    return Progress(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one confirmation covers.
+
+    Attributes:
+        intent: what was asked.
+        title: what will be done, with the object: `Scale deployment chatapp`.
+        button: of the confirming button, with the count: `Scale to 4`.
+        steps: the changes, in order.
+        lines: the preview.
+        warnings: what to know before: `hpa chatapp owns the replicas`.
+        needs: the rights it takes.
+        undo: what takes it back, None when nothing does.
+        kubectl: the equivalent command, "" when there is none.
+        pane: the pane that shows the effect.
+        touched: uids of the objects that pane should show.
+        progress: looks at the watches for the end of the effect, once the change itself is seen there.
+    """
+
+    intent: Intent
+    title: str
+    button: str
+    steps: tuple[Step, ...]
+    lines: tuple[Line, ...]
+    danger: Danger = Danger.CHANGES
+    warnings: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    undo: Intent | None = None
+    kubectl: str = ""
+    pane: str = ""
+    touched: tuple[str, ...] = ()
+    progress: Callable[[Stores, datetime], Progress] = settled
+
+
+Planner = Callable[[Intent, Sequence[Raw], Scene], Plan]
+"""Makes a plan from what the targets read like right now, in the order of `Intent.targets`; raises `Unfit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that can be done to objects.
+
+    Attributes:
+        name: `scale`.
+        kinds: what it acts on.
+        needs: (verb, subresource) on the kind that RBAC must allow, for dimming before anything is asked.
+        plan: makes the plan.
+        several: whether it takes several objects at once.
+        wants: kinds whose stores the planner or its progress reads.
+        path: what is read of a target, instead of the object itself.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    needs: tuple[str, str]
+    plan: Planner
+    several: bool = True
+    wants: tuple[Kind, ...] = ()
+    path: Callable[[Ref], str] = lambda ref: ref.path

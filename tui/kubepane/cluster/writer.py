@@ -1,0 +1,162 @@
+"""The one way to change the cluster: one step at a time, to the object that was shown, never twice, and told truly.
+
+Rules: research on what kubectl sends (PATCH and PUT with uid and resourceVersion may be repeated, a lost answer never is), R21.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import msgspec
+
+from kubepane.cluster.api import Api
+from kubepane.cluster.audit import Warned
+from kubepane.cluster.errors import ClusterError, Conflict, NotFound, Refused, ServerFault, Unreachable
+from kubepane.cluster.writing import End, Outcome, Raw, Rehearsal, Request, Step, revision_of, uid_of
+
+TRIES = 8  # of a change whose premise still holds: others write to the object all the time
+PAUSE = 0.1  # seconds before the first repeat, doubled with jitter
+LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds before each look for what became of a change whose answer was lost
+
+
+class Writer:
+    """Sends the steps of one session.
+
+    Args:
+        api: the door.
+        told: gets every outcome once: the audit.
+        random: jitter.
+    """
+
+    def __init__(self, api: Api, told: Callable[[Outcome], None], random: Random) -> None:
+        self._api, self._told, self._random = api, told, random
+        self._turn = asyncio.Lock()
+        self._warnings: list[str] = []
+
+    def hear(self, warned: Warned) -> None:
+        """Warning headers of the server; those of a change belong to the step that is being made."""
+        if warned.method != "GET":
+            self._warnings.append(warned.text)
+
+    async def read(self, step: Step) -> Raw | None:
+        """The present state, None when there is no such object.
+
+        Raises:
+            ClusterError: it could not be read.
+        """
+        try:
+            return msgspec.json.decode(await self._api.get(step.reads), type=dict)
+        except NotFound:
+            return None
+
+    async def rehearse(self, step: Step) -> Rehearsal:
+        """A dry run on the server: what admission, quota and validation say, without changing anything."""
+        request = step.request(step.raw or {})
+        rehearsed = Request(request.method, request.path, request.body, {**request.query, "dryRun": "All"}, request.content_type)
+        async with self._turn:
+            self._warnings = []
+            try:
+                answer = await self._send(rehearsed)
+            except ClusterError as error:
+                return Rehearsal(step, error=error, warnings=tuple(self._warnings))
+            return Rehearsal(step, _object(answer), warnings=tuple(self._warnings))
+
+    async def perform(self, step: Step) -> Outcome:
+        """Makes the change, after those before it. Never raises a `ClusterError`."""
+        async with self._turn:
+            self._warnings = []
+            outcome = Outcome(step, End.UNKNOWN, "given up before the answer came")
+            try:
+                outcome = replace(await self._performed(step), warnings=tuple(self._warnings))
+            finally:
+                self._told(outcome)
+        return outcome
+
+    async def _performed(self, step: Step) -> Outcome:
+        raw = step.raw
+        for attempt in range(TRIES):
+            try:
+                answer = _object(await self._send(step.request(raw or {})))
+                return Outcome(step, End.DONE, step.says, revision_of(answer))
+            except Conflict as error:
+                if raw is None:
+                    return Outcome(step, End.CHANGED, str(error), error=error)
+                settled, raw = await self._again(step, raw, error)
+                if settled is not None:
+                    return settled
+            except NotFound as error:
+                return _missing(step, error)
+            except (Unreachable, ServerFault) as error:
+                return await self._cleared_up(step, raw, error)
+            except ClusterError as error:
+                return Outcome(step, End.REFUSED, str(error), error=error)
+            await asyncio.sleep(PAUSE * 2**attempt * (0.5 + self._random.random()))
+        return Outcome(step, End.CHANGED, "others change it faster than this can be written", error=None)
+
+    async def _again(self, step: Step, raw: Raw, refusal: Conflict) -> tuple[Outcome | None, Raw]:
+        """After a conflict: the newer state when the change still means what was shown, else the outcome."""
+        try:
+            now = await self.read(step)
+        except ClusterError as error:
+            return Outcome(step, End.REFUSED, f"{refusal}; reading it again: {error}", error=error), raw
+        if now is None:
+            return _missing(step, refusal), raw
+        if uid_of(raw) and uid_of(now) != uid_of(raw):
+            return Outcome(step, End.CHANGED, "it was deleted and another one created under its name", error=refusal), raw
+        if step.holds(now):
+            return Outcome(step, End.SAME, "it is so already", revision_of(now)), raw
+        if step.premise(now) != step.premise(raw):
+            return Outcome(step, End.CHANGED, "somebody changed it meanwhile", error=refusal), raw
+        if revision_of(now) == revision_of(raw):
+            return Outcome(step, End.REFUSED, str(refusal), error=refusal), raw
+        return None, now
+
+    async def _cleared_up(self, step: Step, raw: Raw | None, error: ClusterError) -> Outcome:
+        """The answer was lost, or the server broke while it worked: what is there now tells whether it happened."""
+        if isinstance(error, ServerFault) and (error.status == 500 or error.reason == "ServiceUnavailable"):  # it was handled, and failed
+            return Outcome(step, End.REFUSED, str(error), error=error)
+        for pause in LOOKS:
+            await asyncio.sleep(pause)
+            try:
+                now = await self.read(step)
+            except (Unreachable, ServerFault):
+                continue
+            except ClusterError as problem:
+                return Outcome(step, End.UNKNOWN, f"{error}; looking for it: {problem}", error=error)
+            return _judged(step, raw, now, error)
+        return Outcome(step, End.UNKNOWN, f"no answer, and it cannot be found out whether it happened: {error}", error=error)
+
+    async def _send(self, request: Request) -> bytes:
+        api, query = self._api, dict(request.query)
+        if request.method == "PATCH":
+            return await api.patch(request.path, request.body, query, content_type=request.content_type)
+        send = {"POST": api.post, "PUT": api.put, "DELETE": api.delete}[request.method]
+        return await send(request.path, request.body, query)
+
+
+def _missing(step: Step, error: Refused) -> Outcome:
+    if step.holds(None):
+        return Outcome(step, End.SAME, "it is gone already")
+    return Outcome(step, End.CHANGED, "it is gone", error=error)
+
+
+def _judged(step: Step, raw: Raw | None, now: Raw | None, error: ClusterError) -> Outcome:
+    """What became of a change without an answer, from the state before it and the state that is there now."""
+    if step.holds(now):
+        return Outcome(step, End.DONE, f"{step.says}; the answer was lost, the cluster shows it", revision_of(now))
+    untouched = now is None if raw is None else now is not None and step.premise(now) == step.premise(raw)
+    if untouched:
+        return Outcome(step, End.LOST, f"it did not happen: {error}", error=error)
+    return Outcome(step, End.UNKNOWN, f"no answer, and it was changed meanwhile: {error}", error=error)
+
+
+def _object(answer: bytes) -> Raw | None:
+    """The object of an answer; None for a Status or nothing."""
+    try:
+        raw = msgspec.json.decode(answer, type=dict) if answer else None
+    except msgspec.DecodeError:
+        return None
+    return None if raw is None or raw.get("kind") == "Status" else raw

@@ -1,0 +1,181 @@
+"""From a key to a change: the card that shows it, the confirmation, and the line that follows it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from textual.screen import Screen
+
+from kubepane.acting import doing
+from kubepane.acting.plan import Intent, Plan, Unfit
+from kubepane.cluster.errors import ClusterError
+from kubepane.cluster.session import Session
+from kubepane.cluster.writing import End, Outcome, Rehearsal
+from kubepane.insight.ages import duration
+from kubepane_widgets.card import Button, Card
+from kubepane_widgets.lines import Line, Span
+from kubepane_widgets.palette import G
+
+REMEMBERED = 20  # changes that can be taken back
+SHOWN = 20.0  # seconds that an end stays on screen
+
+
+@dataclass
+class Effect:
+    """A change that was confirmed, and how far it is."""
+
+    plan: Plan
+    started: float
+    outcomes: list[Outcome] = field(default_factory=list)
+    text: str = "sending"
+    tone: str = "accent"
+    ended: float | None = None
+
+
+class Changes:
+    """All changes of one screen.
+
+    Args:
+        screen: over which the cards appear.
+        session: the cluster.
+        changed: called when `line` reads differently.
+        show: called with the pane and the uids that show an effect, once the change was sent.
+    """
+
+    def __init__(self, screen: Screen[None], session: Session, changed: Callable[[], None], show: Callable[[str, Sequence[str]], None]) -> None:
+        self._screen, self._session, self._changed, self._show = screen, session, changed, show
+        self._undo: list[Intent] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.effects: list[Effect] = []
+
+    # ---- asking
+
+    def ask(self, intent: Intent, title: str, notice: str = "") -> None:
+        """Opens the card for a change at once; what it would do is read and rehearsed meanwhile."""
+        target = self._session.target
+        protected = self._session.context if target is not None and target.protected else ""
+        card = Card(title, [[("reading it from the cluster …", "muted")]], where=self._where(intent), ask=protected)
+        plans: list[Plan] = []
+
+        def answered(answer: list[str] | None) -> None:
+            filling.cancel()
+            if answer and plans:
+                self._begin(self._perform(plans[0]))
+
+        self._screen.app.push_screen(card, answered)
+        filling = self._begin(self._fill(card, intent, plans, notice))
+
+    def _where(self, intent: Intent) -> list[Span]:
+        spaces = sorted({ref.namespace for ref in intent.targets if ref.namespace})
+        target = self._session.target
+        tone = "bad" if target is not None and target.protected else "muted"
+        return [(self._session.context or "no context", tone), *([(f"  ns {', '.join(spaces[:3])}", "muted")] if spaces else [])]
+
+    async def _fill(self, card: Card, intent: Intent, plans: list[Plan], notice: str) -> None:
+        try:
+            plan = await doing.prepare(self._session, intent)
+            card.sheet.title = plan.title
+            card.update([*_preview(plan, (), notice), [], [("asking the server …", "muted")]], tone=plan.danger.value)
+            rehearsals = [] if self._session.options.read_only else await doing.rehearse(self._session, plan)
+        except (Unfit, ClusterError) as error:
+            card.update([[(f"{G['bad']} ", "bad"), (str(error), "fg")]], note=[("nothing was sent", "muted")])
+            return
+        plans.append(plan)
+        lines = _preview(plan, rehearsals, notice)
+        if self._session.options.read_only:
+            card.update([*lines, [], [("read-only: nothing can be sent", "warn")]])
+            return
+        refused = any(each.error is not None for each in rehearsals)
+        card.update(lines, buttons=() if refused else (Button(plan.button, "go"),), note=[(plan.kubectl, "muted")] if plan.kubectl else ())
+
+    # ---- doing
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change that can be taken back."""
+        return bool(self._undo)
+
+    def undo(self) -> bool:
+        """Asks whether the last change shall be taken back; False when there is none that can be."""
+        if not self._undo:
+            return False
+        self.ask(self._undo[-1], "Undo")
+        return True
+
+    async def _perform(self, plan: Plan) -> None:
+        loop = asyncio.get_running_loop()
+        effect = Effect(plan, loop.time())
+        self.effects = [*[each for each in self.effects if each.ended is None], effect]
+        self._changed()
+        async for outcome in doing.perform(self._session, plan):
+            effect.outcomes.append(outcome)
+            if outcome.end is End.CHANGED and len(effect.outcomes) == 1:
+                self.effects.remove(effect)
+                self.ask(plan.intent, plan.title, f"{outcome.text}: this is how it reads now")
+                return
+            if not outcome.good:
+                self._end(effect, f"{outcome.step.about}: {outcome.text}", "bad")
+                return
+        self._remember(plan)
+        if plan.pane:
+            self._show(plan.pane, plan.touched)
+        async for progress in doing.follow(self._session, plan, effect.outcomes):
+            effect.text = progress.text or "done"
+            if progress.done:
+                self._end(effect, effect.text, "bad" if progress.failed else "ok")
+            self._changed()
+
+    def _remember(self, plan: Plan) -> None:
+        if self._undo and self._undo[-1] == plan.intent:
+            self._undo.pop()
+        elif plan.undo is not None:
+            self._undo = [*self._undo, plan.undo][-REMEMBERED:]
+
+    def _end(self, effect: Effect, text: str, tone: str) -> None:
+        loop = asyncio.get_running_loop()
+        effect.text, effect.tone, effect.ended = text, tone, loop.time()
+        loop.call_later(SHOWN, self._changed)
+        self._changed()
+
+    def _begin(self, what: object) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(what)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def stop(self) -> None:
+        """Follows nothing any more; what was sent goes on in the cluster."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    # ---- telling
+
+    @property
+    def line(self) -> Line:
+        """The newest change and how far it is; empty when there is none to tell of."""
+        now = asyncio.get_running_loop().time()
+        told = [each for each in self.effects if each.ended is None or now - each.ended < SHOWN]
+        if not told:
+            return []
+        effect = told[-1]
+        sign = G["busy"] if effect.ended is None else G["ok"] if effect.tone == "ok" else G["bad"]
+        line: Line = [(f" {sign} ", effect.tone), (effect.plan.title, "bold"), ("  ", "fg"), (effect.text, "fg")]
+        line.append((f"  {duration((effect.ended or now) - effect.started)}", "muted"))
+        if len(told) > 1:
+            line.append((f"   and {len(told) - 1} more", "muted"))
+        return line
+
+
+def _preview(plan: Plan, rehearsals: Sequence[Rehearsal], notice: str) -> list[Line]:
+    """The body of the card: what changes, what to know, and what the server says to it."""
+    lines: list[Line] = [[(f"{G['warn']} ", "warn"), (notice, "fg")], []] if notice else []
+    lines += list(plan.lines)
+    notes = list(dict.fromkeys((*plan.warnings, *(text for each in rehearsals for text in each.warnings))))
+    if notes:
+        lines += [[], *([(f"{G['warn']} ", "warn"), (text, "fg")] for text in notes)]
+    for each in rehearsals:
+        if each.error is not None:
+            lines += [[], [(f"{G['bad']} ", "bad"), (f"{each.step.about}: the server would refuse it: {each.error}", "fg")]]
+    return lines

@@ -1,0 +1,112 @@
+"""The dashboard with the keys that change something. Each takes its targets when it is pressed, asks, and follows what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from kubepane.acting.plan import Intent
+from kubepane.acting.scale import MOST
+from kubepane.acting.verbs import VERBS
+from kubepane.actions import Action
+from kubepane.cluster import kinds as k, resources as r
+from kubepane.cluster.kinds import Kind
+from kubepane.cluster.resources import Object
+from kubepane.cluster.session import Session
+from kubepane.cluster.writing import Ref
+from kubepane.screens.changes import Changes
+from kubepane.screens.dashboard import DashboardScreen
+from kubepane_widgets.form import Field, FormCard
+from kubepane_widgets.lines import Line
+
+
+def ref_of(kind: Kind, obj: Object) -> Ref:
+    """The object as it is meant: by its uid."""
+    return Ref(kind, obj.metadata.namespace, obj.metadata.name, obj.metadata.uid)
+
+
+class OperatingScreen(DashboardScreen):
+    """Every `action_` here begins a change: none is made without its card."""
+
+    def __init__(self, session: Session, layout: str = "overview") -> None:
+        super().__init__(session, layout)
+        self.changes = Changes(self, session, self.pacer.changed, self._show_effect)
+
+    def on_unmount(self) -> None:
+        super().on_unmount()
+        self.changes.stop()
+
+    def told(self) -> Line:
+        return self.changes.line
+
+    def _show_effect(self, pane: str, uids: Sequence[str]) -> None:
+        """Focuses the pane that shows what was changed, on its first object."""
+        asyncio.get_running_loop().create_task(self._focus_on(pane, uids))
+
+    async def _focus_on(self, pane: str, uids: Sequence[str]) -> None:
+        if pane not in self._places[self.layout_name]:
+            return
+        self._focus(pane)
+        keys = [key for key in self.table(pane).order if key in uids]
+        if keys:
+            self.pane().select(keys[0])
+
+    # ---- targets -------------------------------------------------------------------------------------------------------------
+
+    def targets(self) -> list[tuple[Kind, Object]]:
+        """The marked objects, else the one under the cursor."""
+        view = self.table(self.current).view
+        return [found for key in self.pane().chosen if (found := view.object(key)) is not None]
+
+    def _scaled(self) -> list[Ref]:
+        """What a row means for scaling: an HPA's target, otherwise the workload itself."""
+        refs: list[Ref] = []
+        for kind, obj in self.targets():
+            if isinstance(obj, r.Autoscaler):
+                target = obj.spec.scale_target_ref
+                owner = k.BY_KIND.get(target.kind)
+                if owner in VERBS["scale"].kinds and owner is not None:
+                    refs.append(Ref(owner, obj.metadata.namespace, target.name))
+            elif kind in VERBS["scale"].kinds:
+                refs.append(ref_of(kind, obj))
+        return refs
+
+    def _dim(self, action: Action) -> bool:
+        if action.name == "undo_change":
+            return not self.changes.can_undo
+        if not action.verb:
+            return super()._dim(action)
+        verb, refs = VERBS[action.verb], self.refs(action.verb)
+        if not refs or self.session.options.read_only:
+            return True
+        return any(self.session.may(verb.needs[0], ref.kind.resource, ref.namespace, verb.needs[1]) is False for ref in refs)
+
+    def refs(self, verb: str) -> list[Ref]:
+        """The objects that a verb would act on now."""
+        if verb == "scale":
+            return self._scaled()
+        return [ref_of(kind, obj) for kind, obj in self.targets() if kind in VERBS[verb].kinds]
+
+    # ---- verbs ---------------------------------------------------------------------------------------------------------------
+
+    def action_undo_change(self) -> None:
+        if not self.changes.undo():
+            self.notify("nothing to take back", markup=False)
+
+    def action_scale(self) -> None:
+        refs = self.refs("scale")
+        if not refs:
+            self.notify("nothing to scale here: a Deployment, StatefulSet or ReplicaSet", severity="warning", markup=False)
+            return
+        obj = self.session.stores.of(refs[0].kind).named(refs[0].namespace, refs[0].name)
+        now = str(obj.spec.replicas) if isinstance(obj, r.Deployment | r.StatefulSet | r.ReplicaSet) else ""
+        title = f"Scale {refs[0]}" if len(refs) == 1 else f"Scale {len(refs)} workloads"
+
+        def check(texts: list[str]) -> str:
+            return "" if texts[0].isascii() and texts[0].isdigit() and int(texts[0]) <= MOST else f"a number from 0 to {MOST:,}"
+
+        def answered(texts: list[str] | None) -> None:
+            if texts:
+                self.changes.ask(Intent("scale", tuple(refs), {"replicas": int(texts[0])}), title)
+
+        self.app.push_screen(FormCard(title, [Field("replicas", now, "pods wanted; what it means is shown next")], check), answered)
