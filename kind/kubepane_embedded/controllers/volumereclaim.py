@@ -53,7 +53,8 @@ class Reclaim:
         elif provisioner or spec.get("csi"):
             return  # whoever made it deletes it
         elif not spec.get("hostPath"):
-            why = f'error getting deleter volume plugin for volume "{name}": no deletable volume plugin matched'
+            which = "no deletable volume plugin matched" if spec.get("nfs") else "no volume plugin matched"
+            why = f'error getting deleter volume plugin for volume "{name}": {which}'
             self._fail(volume, "VolumeFailedDelete", why)
         elif HOST_PATHS.search(spec["hostPath"].get("path") or "") is None:
             why = f"host_path deleter only supports /tmp/.+ but received provided {spec['hostPath'].get('path')}"

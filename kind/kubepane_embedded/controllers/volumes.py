@@ -1,20 +1,12 @@
 """The persistent volume controller: which claim gets which volume, and what becomes of volumes whose claim is gone.
 
-Follows pkg/controller/volume/persistentvolume/pv_controller.go. As there, a volume that comes late is found by the look at all unbound
-claims every 15 seconds, and events about claims that still wait are repeated then.
+Follows pkg/controller/volume/persistentvolume/pv_controller.go. As there, a volume that comes late is found by the look at
+everything every 15 seconds, and events about claims that still wait are repeated then.
 """
 
 from __future__ import annotations
 
-from kubepane_embedded.controllers.volumebinding import (
-    BIND_COMPLETED,
-    CLAIMS,
-    VOLUMES,
-    Binding,
-    index_unbound_claims,
-    phase_of,
-    unbound_claims,
-)
+from kubepane_embedded.controllers.volumebinding import BIND_COMPLETED, CLAIMS, VOLUMES, Binding, phase_of
 from kubepane_embedded.controllers.volumematch import find_volume, is_bound_to, same_volume_mode, why_unfit
 from kubepane_embedded.controllers.volumereclaim import PROVISIONED_BY, Reclaim
 from kubepane_embedded.core import Core
@@ -61,19 +53,20 @@ class PersistentVolumeController:
         """Follow claims and volumes."""
         index_pods_by_claim(self._storage)
         self._storage.add_index(CLAIMS, "volume", lambda claim: filter(None, [claim["spec"].get("volumeName")]))
-        index_unbound_claims(self._storage)
         self._storage.add_index(VOLUMES, "claim", _claim_of)
         self._storage.subscribe(CLAIMS, self._claims.add)
         self._storage.subscribe(VOLUMES, self._volumes.add)
-        for resource, queue in ((CLAIMS, self._claims), (VOLUMES, self._volumes)):
-            for obj in self._storage.objects(resource):
-                queue.add(key_of(obj))
+        self._look_at_all()
         self._core.clock.call_later(RESYNC_SECONDS, self._resync)
 
     def _resync(self) -> None:
         self._core.clock.call_later(RESYNC_SECONDS, self._resync)
-        for claim in unbound_claims(self._storage):
-            self._claims.add(key_of(claim))
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        for resource, queue in ((CLAIMS, self._claims), (VOLUMES, self._volumes)):
+            for obj in self._storage.objects(resource):
+                queue.add(key_of(obj))
 
     # claims
 
@@ -136,7 +129,7 @@ class PersistentVolumeController:
             return
         provisioner = found.get("provisioner") or ""
         if provisioner.startswith("kubernetes.io/"):
-            self._recorder.event(claim, WARNING, "ProvisioningFailed", "no volume plugin matched")
+            self._recorder.event(claim, WARNING, "ProvisioningFailed", f"no volume plugin matched name: {provisioner}")
             return
         if annotations_of(claim).get(PROVISIONER) != provisioner:
             marks = {OLD_PROVISIONER: provisioner, PROVISIONER: provisioner}
