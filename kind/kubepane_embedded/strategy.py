@@ -31,6 +31,7 @@ FIRST_STATUS: dict[str, Part] = {
     "namespaces": {"phase": "Active"},
 }
 FIRST_PORT, LAST_PORT = 30000, 32767
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 PORT_RULE = f"provided port is not in the valid range. The range of valid ports is {FIRST_PORT}-{LAST_PORT}"
 NODE_INFO = "machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion operatingSystem architecture"
 
@@ -184,8 +185,19 @@ def bump_generation(resource: Resource, obj: Object, old: Object, subresource: s
         return
     spec_parts = {part for part in (*obj, *old) if part not in ("metadata", "status")}
     copied = resource.storage == "deployments.apps" and subresource != "status"
+    if resource.storage == "daemonsets.apps":
+        _count_templates(obj, old)
     if any(obj.get(part) != old.get(part) for part in spec_parts) or (copied and annotations_of(obj) != annotations_of(old)):
         obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+
+
+def _count_templates(obj: Object, old: Object) -> None:
+    """The annotation that numbers a DaemonSet's templates is the server's alone (registry/apps/daemonset/strategy.go)."""
+    number = annotations_of(old).get(TEMPLATE_GENERATION) or ""
+    number = number if number.isdecimal() else "1"
+    if (obj.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template"):
+        number = str(int(number) + 1)
+    obj["metadata"]["annotations"] = {**annotations_of(obj), TEMPLATE_GENERATION: number}
 
 
 def set_condition(obj: Object, condition: Part) -> None:
