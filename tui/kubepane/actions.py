@@ -48,6 +48,10 @@ KEY_TEXT = {
 WITH_PODS = ("pods", "workloads")
 CHANGES: tuple[Action, ...] = (
     Action("scale", ("s",), "scale", "scale: set the number of replicas", "Change", 3, ("workloads", "hpa"), verb="scale"),
+    Action("taint", ("t",), "taint", "put a taint on the nodes, with what it would do to pods", "Change", 3, ("nodes",), verb="taint"),
+    Action("untaint", ("T",), "untaint", "take a taint off the nodes", "Change", 4, ("nodes",), verb="untaint"),
+    Action("cordon", ("C",), "cordon", "keep new pods off the nodes", "Change", 5, ("nodes",), verb="cordon"),
+    Action("uncordon", ("U",), "uncordon", "let new pods on the nodes again", "Change", 6, ("nodes",), verb="uncordon"),
     Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
 )
 DASHBOARD: tuple[Action, ...] = (

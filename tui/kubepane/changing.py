@@ -12,7 +12,7 @@ from typing import Any
 from kubepane import config
 from kubepane.acting import doing
 from kubepane.acting.naming import named
-from kubepane.acting.plan import Intent, Plan, Unfit
+from kubepane.acting.plan import Intent, Malformed, Plan, Unfit
 from kubepane.acting.verbs import VERBS
 from kubepane.cluster.errors import ClusterError, ReadOnly, Refused
 from kubepane.cluster.options import Options
@@ -22,7 +22,7 @@ from kubepane.settle import settle
 from kubepane_widgets.lines import Line
 from kubepane_widgets.text import clean
 
-DONE, NO, UNREACHABLE, REFUSED = 0, 1, 3, 4
+DONE, NO, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
 LISTS = 15.0  # seconds that the lists may take that the preview reads
 
 
@@ -56,7 +56,7 @@ def change(options: Options, verb: str, targets: Sequence[str], args: Mapping[st
         session = Session(config.apply(config.load(options), options))
         return asyncio.run(_change(session, verb, targets, args, manner))
     except Unfit as error:
-        return _sorry(f"{verb}: {error}", NO)
+        return _sorry(f"{verb}: {error}", USAGE if isinstance(error, Malformed) else NO)
     except (ReadOnly, Refused) as error:
         return _sorry(f"{verb}: {error}", REFUSED)
     except (ClusterError, TimeoutError) as error:

@@ -253,6 +253,32 @@ def _add_scale(commands: Any, name: str) -> None:
     parser.set_defaults(run=lambda options, given: _change(options, given, "scale", [given.object], replicas=given.replicas))
 
 
+def _add_taint(commands: Any, name: str) -> None:
+    parser = _changer(commands, name, "put a taint on a node", "kubepane taint node/worker dedicated=chatapp:NoSchedule --dry-run")
+    parser.add_argument("object", metavar="node/NAME", nargs="+", help="the nodes")
+    parser.add_argument("taint", metavar="KEY[=VALUE]:EFFECT", help="the effect is NoSchedule, PreferNoSchedule or NoExecute")
+    parser.set_defaults(run=lambda options, given: _change(options, given, "taint", given.object, taint=given.taint))
+
+
+def _add_untaint(commands: Any, name: str) -> None:
+    parser = _changer(commands, name, "take a taint off a node", "kubepane untaint node/worker dedicated:NoSchedule")
+    parser.add_argument("object", metavar="node/NAME", nargs="+", help="the nodes")
+    parser.add_argument("taint", metavar="KEY[:EFFECT]", help="all taints of that key, or only those of one effect")
+    parser.set_defaults(run=_untaint)
+
+
+def _untaint(options: Options, given: argparse.Namespace) -> int:
+    key, _, effect = given.taint.partition(":")
+    return _change(options, given, "untaint", given.object, key=key, effect=effect)
+
+
+def _add_on_nodes(commands: Any, name: str) -> None:
+    what = {"cordon": "keep new pods off a node", "uncordon": "let new pods on a node again"}[name]
+    parser = _changer(commands, name, what, f"kubepane {name} node/worker")
+    parser.add_argument("object", metavar="node/NAME", nargs="+", help="the nodes")
+    parser.set_defaults(run=lambda options, given: _change(options, given, name, given.object))
+
+
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 65535")
@@ -280,4 +306,8 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "doctor": _add_doctor,
     "cluster": _add_cluster,
     "scale": _add_scale,
+    "taint": _add_taint,
+    "untaint": _add_untaint,
+    "cordon": _add_on_nodes,
+    "uncordon": _add_on_nodes,
 }

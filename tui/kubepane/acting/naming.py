@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubepane.acting.plan import Unfit
+from kubepane.acting.plan import Malformed
 from kubepane.cluster import kinds as k
 from kubepane.cluster.kinds import KINDS, Kind
 from kubepane.cluster.writing import Ref
@@ -34,15 +34,15 @@ def named(text: str, namespace: str, among: Sequence[Kind] = ()) -> Ref:
         among: the kinds that make sense here; all when empty.
 
     Raises:
-        Unfit: it is not of that form, or of no kind that makes sense here.
+        Malformed: it is not of that form, or of no kind that makes sense here.
     """
     word, slash, name = text.partition("/")
     kind = kind_named(word)
     possible = " or ".join(each.kind.lower() for each in among or KINDS)
     if not slash or not name or "/" in name:
-        raise Unfit(f"{text!r} is not of the form KIND/NAME, as {(among or KINDS)[0].kind.lower()}/chatapp")
+        raise Malformed(f"{text!r} is not of the form KIND/NAME, as {(among or KINDS)[0].kind.lower()}/chatapp")
     if kind is None:
-        raise Unfit(f"there is no kind {word!r} here; it can be {possible}")
+        raise Malformed(f"there is no kind {word!r} here; it can be {possible}")
     if among and kind not in among:
-        raise Unfit(f"that cannot be done to a {kind.kind.lower()}; it can be {possible}")
+        raise Malformed(f"that cannot be done to a {kind.kind.lower()}; it can be {possible}")
     return Ref(kind, namespace if kind.namespaced else "", name)

@@ -18,6 +18,10 @@ class Unfit(Exception):
     """What was asked makes no sense for this object; the message is for the user: `statefulset x is paused already`."""
 
 
+class Malformed(Unfit):
+    """What was typed is not of the form that is needed; the message names it."""
+
+
 class Danger(Enum):
     """How much a plan may break; the value is the tone of its card."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubepane.acting import progress
-from kubepane.acting.plan import Intent, Need, Plan, Scene, Unfit, Verb
+from kubepane.acting.plan import Intent, Malformed, Need, Plan, Scene, Verb
 from kubepane.cluster import kinds as k
 from kubepane.cluster.writing import Raw, Ref, Request, Step, revision_of, uid_of
 from kubepane.views.command import words
@@ -27,7 +27,7 @@ def plan(intent: Intent, scales: Sequence[Raw], scene: Scene) -> Plan:
     """Scales every target to `args["replicas"]`."""
     wanted = int(intent.args["replicas"])
     if not 0 <= wanted <= MOST:
-        raise Unfit(f"{wanted} is no number of replicas from 0 to {MOST}")
+        raise Malformed(f"{wanted} is no number of replicas from 0 to {MOST}")
     steps = tuple(_step(ref, scale, wanted) for ref, scale in zip(intent.targets, scales, strict=True))
     warnings = [text for ref, scale in zip(intent.targets, scales, strict=True) for text in _warnings(ref, scale, wanted, scene)]
     before = {replicas_of(scale) for scale in scales}

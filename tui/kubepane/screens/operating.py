@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from kubepane.acting.plan import Intent
+from kubepane.acting import nodes
+from kubepane.acting.plan import Intent, Unfit
 from kubepane.acting.scale import MOST
 from kubepane.acting.verbs import VERBS
 from kubepane.actions import Action
@@ -18,6 +19,7 @@ from kubepane.screens.changes import Changes
 from kubepane.screens.dashboard import DashboardScreen
 from kubepane_widgets.form import Field, FormCard
 from kubepane_widgets.lines import Line
+from kubepane_widgets.listcard import Item, ListCard
 
 
 def ref_of(kind: Kind, obj: Object) -> Ref:
@@ -31,6 +33,7 @@ class OperatingScreen(DashboardScreen):
     def __init__(self, session: Session, layout: str = "overview") -> None:
         super().__init__(session, layout)
         self.changes = Changes(self, session, self.pacer.changed, self._show_effect)
+        self._past_taints: list[r.Taint] = []
 
     def on_unmount(self) -> None:
         super().on_unmount()
@@ -87,6 +90,13 @@ class OperatingScreen(DashboardScreen):
             return self._scaled()
         return [ref_of(kind, obj) for kind, obj in self.targets() if kind in VERBS[verb].kinds]
 
+    def _ready(self, verb: str, what: str) -> list[Ref]:
+        """The objects, or none with a word why."""
+        refs = self.refs(verb)
+        if not refs:
+            self.notify(f"nothing here that this can be done to: {what}", severity="warning", markup=False)
+        return refs
+
     # ---- verbs ---------------------------------------------------------------------------------------------------------------
 
     def action_undo_change(self) -> None:
@@ -94,13 +104,12 @@ class OperatingScreen(DashboardScreen):
             self.notify("nothing to take back", markup=False)
 
     def action_scale(self) -> None:
-        refs = self.refs("scale")
+        refs = self._ready("scale", "a Deployment, StatefulSet or ReplicaSet")
         if not refs:
-            self.notify("nothing to scale here: a Deployment, StatefulSet or ReplicaSet", severity="warning", markup=False)
             return
         obj = self.session.stores.of(refs[0].kind).named(refs[0].namespace, refs[0].name)
         now = str(obj.spec.replicas) if isinstance(obj, r.Deployment | r.StatefulSet | r.ReplicaSet) else ""
-        title = f"Scale {refs[0]}" if len(refs) == 1 else f"Scale {len(refs)} workloads"
+        title = _titled("Scale", refs)
 
         def check(texts: list[str]) -> str:
             return "" if texts[0].isascii() and texts[0].isdigit() and int(texts[0]) <= MOST else f"a number from 0 to {MOST:,}"
@@ -110,3 +119,68 @@ class OperatingScreen(DashboardScreen):
                 self.changes.ask(Intent("scale", tuple(refs), {"replicas": int(texts[0])}), title)
 
         self.app.push_screen(FormCard(title, [Field("replicas", now, "pods wanted; what it means is shown next")], check), answered)
+
+    def action_taint(self) -> None:
+        refs = self._ready("taint", "a node")
+        if not refs:
+            return
+        title = _titled("Taint", refs)
+        past = self._past_taints
+        fields = [
+            Field("key", past[0].key if past else "", "as dedicated; ↑ ↓ what was put before", past=tuple(dict.fromkeys(t.key for t in past))),
+            Field("value", past[0].value if past else "", "may be empty", past=tuple(dict.fromkeys(t.value for t in past))),
+            Field("effect", past[0].effect if past else nodes.EFFECTS[0], "← → choose; NoExecute deletes pods", choices=nodes.EFFECTS),
+        ]
+
+        def answered(texts: list[str] | None) -> None:
+            if texts:
+                taint = nodes.checked(*texts)
+                self._past_taints = [taint, *(t for t in past if t != taint)][:10]
+                self.changes.ask(Intent("taint", tuple(refs), {"taint": _taint_text(taint)}), title)
+
+        self.app.push_screen(FormCard(title, fields, _taint_fault), answered)
+
+    def action_untaint(self) -> None:
+        refs = self._ready("untaint", "a node")
+        held = [(taint.key, taint.effect) for _, obj in self.targets() if isinstance(obj, r.Node) for taint in obj.spec.taints or ()]
+        if not refs:
+            return
+        if not held:
+            self.notify("no taint to take off", severity="warning", markup=False)
+            return
+        title = _titled("Untaint", refs)
+        items = [Item(f"{key}:{effect}", f"{key}:{effect}") for key, effect in dict.fromkeys(held)]
+
+        def chosen(text: str) -> None:
+            key, _, effect = text.rpartition(":")
+            self.changes.ask(Intent("untaint", tuple(refs), {"key": key, "effect": effect}), title)
+
+        self._ask(ListCard(title, items), chosen)
+
+    def action_cordon(self) -> None:
+        self._begin("cordon", "a node")
+
+    def action_uncordon(self) -> None:
+        self._begin("uncordon", "a node")
+
+    def _begin(self, verb: str, what: str) -> None:
+        """Asks for a verb that needs nothing beside its objects."""
+        if refs := self._ready(verb, what):
+            self.changes.ask(Intent(verb, tuple(refs)), _titled(verb.capitalize(), refs))
+
+
+def _titled(verb: str, refs: Sequence[Ref]) -> str:
+    return f"{verb} {refs[0]}" if len(refs) == 1 else f"{verb} {len(refs)} objects"
+
+
+def _taint_text(taint: r.Taint) -> str:
+    return f"{taint.key}{f'={taint.value}' if taint.value else ''}:{taint.effect}"
+
+
+def _taint_fault(texts: list[str]) -> str:
+    """What is wrong with the fields of a taint, "" when nothing is."""
+    try:
+        nodes.checked(*texts)
+    except Unfit as error:
+        return str(error) if texts[0] else "a key is needed"
+    return ""
