@@ -13,6 +13,8 @@ from kubepane_embedded.meta import Object, clone
 from kubepane_embedded.quantity import parse, write_like
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
+from kubepane_embedded.selectors import Requirement
+from kubepane_embedded.strategy import qos_class
 from kubepane_embedded.world import World
 
 Usage = dict[str, Fraction]
@@ -85,6 +87,7 @@ def charge(world: World, resource: Resource, obj: Object, old: Object | None, op
     if old is not None:
         before = usage_of(resource, old)
         cost = {name: amount - before.get(name, Fraction(0)) for name, amount in cost.items()}
+    quotas = [quota for quota in quotas if _in_scope(quota, resource, obj)]
     for quota in quotas:
         _check(resource, obj, quota, cost)
     if not options.dry_run:
@@ -101,7 +104,8 @@ def _check(resource: Resource, obj: Object, quota: Object, cost: Usage) -> None:
         missing = sorted(item for item in hard if item.startswith(("requests.", "limits.")) or item in ("cpu", "memory"))
         absent = [item for item in missing if item not in cost and not item.endswith("storage")]
         if absent:
-            why = f"failed quota: {name}: must specify {','.join(absent)} for: {_lacking(obj, absent)}"
+            lacking = "; ".join(f"{item} for: {_lacking(obj, item)}" for item in absent)
+            why = f"failed quota: {name}: must specify {lacking}"
             raise errors.forbidden("", "pods", meta.get("name", ""), why)
     exceeded = [item for item in sorted(hard) if cost.get(item, 0) > 0 and parse(str(used.get(item, "0"))) + cost[item] > parse(str(hard[item]))]
     if exceeded:
@@ -112,16 +116,12 @@ def _check(resource: Resource, obj: Object, quota: Object, cost: Usage) -> None:
         raise errors.forbidden(resource.group, resource.plural, meta.get("name", ""), why)
 
 
-def _lacking(obj: Object, absent: list[str]) -> str:
-    names = []
-    for container in obj["spec"].get("containers") or []:
-        resources = container.get("resources") or {}
-        for item in absent:
-            part, _, name = item.rpartition(".")
-            if name not in (resources.get(part or "requests") or {}):
-                names.append(container.get("name", ""))
-                break
-    return ",".join(sorted(set(names)))
+def _lacking(obj: Object, item: str) -> str:
+    """The containers that do not say how much of `item` they want."""
+    part, _, name = item.rpartition(".")
+    containers = obj["spec"].get("containers") or []
+    bare = (one.get("name", "") for one in containers if name not in ((one.get("resources") or {}).get(part or "requests") or {}))
+    return ",".join(sorted(set(bare)))
 
 
 def _count(world: World, quota: Object, cost: Usage) -> None:
@@ -137,20 +137,43 @@ def _count(world: World, quota: Object, cost: Usage) -> None:
     world.storage.put("resourcequotas", after, stored.managed if stored else ())
 
 
-def recount(world: World, namespace: str) -> None:
-    """Set hard and used of every quota in a namespace from what is stored (for the quota controller)."""
-    for quota in list(world.storage.objects("resourcequotas", namespace)):
-        hard = (quota.get("spec") or {}).get("hard") or {}
-        total: Usage = {}
-        for resource in world.registry.resources:
-            if not resource.storage or not resource.namespaced or world.registry.stored(resource.storage) is not resource:
-                continue
-            for obj in world.storage.objects(resource.storage, namespace):
+def counted(world: World, quota: Object) -> dict[str, Any]:
+    """The status of a quota, hard and used, from what is stored (for the quota controller)."""
+    namespace = quota["metadata"]["namespace"]
+    hard = (quota.get("spec") or {}).get("hard") or {}
+    total: Usage = {}
+    for resource in {item.storage: item for item in reversed(world.registry.resources) if item.storage and item.namespaced}.values():
+        if not _concerns(resource, hard):
+            continue
+        for obj in world.storage.objects(resource.storage, namespace):
+            if _in_scope(quota, resource, obj):
                 for item, amount in usage_of(resource, obj).items():
-                    if item in hard:
-                        total[item] = total.get(item, Fraction(0)) + amount
-        used = {item: write_like(total.get(item, Fraction(0)), str(hard[item])) for item in hard}
-        status = {"hard": dict(hard), "used": used}
-        if (quota.get("status") or {}) != status:
-            stored = world.storage.stored("resourcequotas", namespace, quota["metadata"]["name"])
-            world.storage.put("resourcequotas", {**clone(quota), "status": status}, stored.managed if stored else ())
+                    total[item] = total.get(item, Fraction(0)) + amount
+    return {"hard": dict(hard), "used": {item: write_like(total.get(item, Fraction(0)), str(hard[item])) for item in hard}}
+
+
+def _concerns(resource: Resource, hard: dict[str, Any]) -> bool:
+    """Whether objects of a resource can count in a quota at all."""
+    special = resource.storage in ("pods", "services", "persistentvolumeclaims")
+    return special or f"count/{resource.id}" in hard or COUNTED.get(resource.storage) in hard
+
+
+def _in_scope(quota: Object, resource: Resource, obj: Object) -> bool:
+    """Whether an object is one that the quota's scopes mean (evaluator/core/pods.go, podMatchesScopeFunc)."""
+    spec = quota.get("spec") or {}
+    scopes = [{"scopeName": scope, "operator": "Exists"} for scope in spec.get("scopes") or []]
+    scopes += (spec.get("scopeSelector") or {}).get("matchExpressions") or []
+    return not scopes or (resource.storage == "pods" and all(_matches(scope, obj["spec"]) for scope in scopes))
+
+
+def _matches(scope: dict[str, Any], spec: dict[str, Any]) -> bool:
+    name = scope.get("scopeName") or ""
+    if name in ("Terminating", "NotTerminating"):
+        return (spec.get("activeDeadlineSeconds") is not None) == (name == "Terminating")
+    if name in ("BestEffort", "NotBestEffort"):
+        return (qos_class(spec) == "BestEffort") == (name == "BestEffort")
+    if name == "PriorityClass":
+        given = spec.get("priorityClassName")
+        labels = {name: given} if given else {}
+        return Requirement(name, scope.get("operator") or "", tuple(scope.get("values") or ())).matches(labels)
+    return False  # CrossNamespacePodAffinity is not told apart here
