@@ -23,6 +23,8 @@ from kubepane_embedded.selectors import LabelSelector
 from kubepane_embedded.workqueue import WorkQueue
 
 RESOURCE = "horizontalpodautoscalers.autoscaling"
+MOMENT = 0.005
+"""Seconds that a look takes: the next is due a period after its end, so a window of whole periods is over when it should be."""
 NO_SCALE = "the HPA controller was unable to get the target's current scale: "
 NO_REPLICAS = "the HPA was unable to compute the replica count: "
 
@@ -124,7 +126,7 @@ class HpaController:
             self._histories.pop(key, None)
             self._selectors.pop(key, None)
             return
-        self._seen(key)
+        self._queue.add_after(key, self._settings.sync_period + MOMENT)
         look = Look(hpa, self._core.clock.stamp())
         found = self._scale_of(look)
         if found is not None:
