@@ -38,7 +38,7 @@ class Said(NamedTuple):
 class Kind:
     """Recent messages of one reason about one object."""
 
-    messages: set[str] = field(default_factory=set)
+    messages: dict[str, None] = field(default_factory=dict)
     last: float = 0.0
 
 
@@ -102,10 +102,10 @@ class Recorder:
         if now - kind.last > SIMILAR_SECONDS:
             kind.messages.clear()
         kind.last = now
-        kind.messages.add(said.message)
+        kind.messages[said.message] = None
         if len(kind.messages) < SIMILAR:
             return said
-        kind.messages.pop()
+        kind.messages.popitem()  # the one just added; upstream forgets any of them, by chance
         return said._replace(message=f"(combined from similar events): {said.message}")
 
     def _count(self, said: Said) -> bool:
