@@ -279,6 +279,25 @@ def _add_on_nodes(commands: Any, name: str) -> None:
     parser.set_defaults(run=lambda options, given: _change(options, given, name, given.object))
 
 
+def _add_on_workloads(commands: Any, name: str) -> None:
+    what = {
+        "restart": "replace all pods of a workload, a few at a time",
+        "pause": "hold the rollout of a Deployment",
+        "resume": "let the rollout of a Deployment go on",
+        "undo": "go back to the template before, or to that of a revision",
+    }[name]
+    parser = _changer(commands, name, what, f"kubepane {name} deploy/chatapp -n chatapp")
+    parser.add_argument("object", metavar="KIND/NAME", nargs="+", help="the workloads")
+    if name == "undo":
+        parser.add_argument("--to-revision", type=_whole, default=0, metavar="N", help="the revision before, by default")
+    parser.set_defaults(run=_on_workloads, verb=name)
+
+
+def _on_workloads(options: Options, given: argparse.Namespace) -> int:
+    args = {"revision": given.to_revision} if given.verb == "undo" else {}
+    return _change(options, given, given.verb, given.object, **args)
+
+
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 65535")
@@ -306,6 +325,10 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "doctor": _add_doctor,
     "cluster": _add_cluster,
     "scale": _add_scale,
+    "restart": _add_on_workloads,
+    "undo": _add_on_workloads,
+    "pause": _add_on_workloads,
+    "resume": _add_on_workloads,
     "taint": _add_taint,
     "untaint": _add_untaint,
     "cordon": _add_on_nodes,

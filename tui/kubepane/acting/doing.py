@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
+from kubepane.acting import revisions
 from kubepane.acting.plan import Intent, Plan, Progress, Scene, Unfit
+from kubepane.acting.revisions import Revision
 from kubepane.acting.verbs import VERBS
 from kubepane.cluster.errors import ClusterError, NotFound
 from kubepane.cluster.session import Session
@@ -26,7 +28,23 @@ async def prepare(session: Session, intent: Intent) -> Plan:
     verb = VERBS[intent.verb]
     raws = await asyncio.gather(*(_read(session, ref, verb.path(ref)) for ref in intent.targets))
     fixed = tuple(Ref(ref.kind, ref.namespace, ref.name, uid_of(raw) or ref.uid) for ref, raw in zip(intent.targets, raws, strict=True))
-    return verb.plan(Intent(intent.verb, fixed, intent.args), raws, Scene(session.stores, session.clock.now(), session.context))
+    settled = Intent(intent.verb, fixed, intent.args)
+    assert session.api is not None
+    gathered = await verb.gather(session.api.get, settled, raws) if verb.gather is not None else None
+    return verb.plan(settled, raws, Scene(session.stores, session.clock.now(), session.context, gathered))
+
+
+async def history(session: Session, ref: Ref) -> tuple[tuple[Revision, ...], int]:
+    """The templates that a workload had, newest first, and the number of the present one.
+
+    Raises:
+        Unfit: the workload is gone.
+        ClusterError: they could not be read.
+    """
+    raw = await _read(session, ref, ref.path)
+    assert session.api is not None
+    kept = await revisions.revisions(session.api.get, ref, raw)
+    return kept, revisions.current(ref, raw, kept)
 
 
 async def _read(session: Session, ref: Ref, path: str) -> Raw:

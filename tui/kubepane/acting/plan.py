@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -78,11 +78,13 @@ class Scene:
         stores: what is held of the cluster; a planner asks their freshness before it concludes anything from an absence.
         now: the time.
         context: the context's name, for the kubectl command.
+        gathered: what the verb's `gather` read.
     """
 
     stores: Stores
     now: datetime
     context: str = ""
+    gathered: Any = None
 
 
 def settled(stores: Stores, now: datetime) -> Progress:
@@ -126,6 +128,8 @@ class Plan:
 
 Planner = Callable[[Intent, Sequence[Raw], Scene], Plan]
 """Makes a plan from what the targets read like right now, in the order of `Intent.targets`; raises `Unfit`."""
+Gather = Callable[[Callable[[str], Awaitable[bytes]], Intent, Sequence[Raw]], Awaitable[Any]]
+"""Reads what a planner needs beside the targets; given what GETs a path, the intent, and the targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ class Verb:
         several: whether it takes several objects at once.
         wants: kinds whose stores the planner or its progress reads.
         path: what is read of a target, instead of the object itself.
+        gather: reads more before the plan is made, into `Scene.gathered`.
     """
 
     name: str
@@ -149,3 +154,4 @@ class Verb:
     several: bool = True
     wants: tuple[Kind, ...] = ()
     path: Callable[[Ref], str] = lambda ref: ref.path
+    gather: Gather | None = None

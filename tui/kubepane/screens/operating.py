@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from kubepane.acting import nodes
+from kubepane.acting import doing, nodes
 from kubepane.acting.plan import Intent, Unfit
 from kubepane.acting.scale import MOST
 from kubepane.acting.verbs import VERBS
 from kubepane.actions import Action
 from kubepane.cluster import kinds as k, resources as r
+from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.resources import Object
 from kubepane.cluster.session import Session
@@ -162,6 +163,34 @@ class OperatingScreen(DashboardScreen):
 
     def action_uncordon(self) -> None:
         self._begin("uncordon", "a node")
+
+    def action_restart(self) -> None:
+        self._begin("restart", "a Deployment, StatefulSet or DaemonSet")
+
+    def action_pause(self) -> None:
+        paused = any(isinstance(obj, r.Deployment) and obj.spec.paused for _, obj in self.targets())
+        self._begin("resume" if paused else "pause", "a Deployment")
+
+    def action_delete(self) -> None:
+        self._begin("delete", "an object")
+
+    def action_rollback(self) -> None:
+        if refs := self._ready("undo", "a Deployment, StatefulSet or DaemonSet"):
+            asyncio.get_running_loop().create_task(self._choose_revision(refs[0]))
+
+    async def _choose_revision(self, ref: Ref) -> None:
+        """The templates that there were, to choose from; what would change is shown next."""
+        title = f"Undo {ref}"
+        try:
+            kept, here = await doing.history(self.session, ref)
+        except (Unfit, ClusterError) as error:
+            self.notify(str(error), title=title, severity="warning", markup=False)
+            return
+        items = [
+            Item(str(one.number), f"revision {one.number}  {', '.join(one.images)}", one.cause or one.created, here=one.number == here)
+            for one in kept
+        ]
+        self._ask(ListCard(title, items, cells=90), lambda number: self.changes.ask(Intent("undo", (ref,), {"revision": int(number)}), title))
 
     def _begin(self, verb: str, what: str) -> None:
         """Asks for a verb that needs nothing beside its objects."""

@@ -1,0 +1,56 @@
+"""YAML files as plain objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Object = dict[str, Any]
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+class Unbuildable(Exception):
+    """A set that cannot be made into objects; the text names the file and what is wrong."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: it knows no dates, so that `2026-01-02` stays a text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP] for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse(text: str, where: Path) -> list[Any]:
+    """The documents of a text that are not empty."""
+    try:
+        return [one for one in yaml.load_all(text, _Loader) if one is not None]
+    except yaml.YAMLError as error:
+        raise Unbuildable(f"{where}: {' '.join(str(error).split())}") from None
+
+
+def load(path: Path) -> list[Any]:
+    """The documents of a file that are not empty."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unbuildable(f"{path}: {error}") from None
+    return parse(text, path)
+
+
+def load_objects(path: Path) -> list[Object]:
+    """The Kubernetes objects of a file."""
+    found = load(path)
+    for one in found:
+        if not isinstance(one, dict) or not all(one.get(key) for key in ("apiVersion", "kind")) or not name_of(one):
+            raise Unbuildable(f"{path}: a document is no Kubernetes object (apiVersion, kind and metadata.name are needed)")
+    return found
+
+
+def name_of(obj: Object) -> str:
+    """metadata.name."""
+    name: str = (obj.get("metadata") or {}).get("name") or ""
+    return name
