@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from kubepane_embedded.core import Core
@@ -58,7 +59,13 @@ def millicores(text: str | None) -> float:
 
 def idle(container: dict[str, Any]) -> Application:
     """How the application of a container behaves."""
-    return application(container.get("image") or "") or Application()
+    return behaviour(container.get("image") or "")
+
+
+@lru_cache(maxsize=1024)
+def behaviour(image: str) -> Application:
+    """How what runs in an image behaves; of unknown ones something small is assumed."""
+    return application(image) or Application()
 
 
 def services_of_ingress(ingress: Object) -> list[str]:

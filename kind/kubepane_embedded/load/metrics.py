@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kubepane_embedded.clock import parse_stamp, stamp
@@ -115,7 +116,7 @@ class Metrics:
         found = []
         for pod in self._storage.objects("pods", namespace):
             uid = pod["metadata"]["uid"]
-            shown = known[uid] if uid in known else self._measure(pod, window)
+            shown = known[uid] if uid in known else self._measure(pod, uid, window)
             if shown is not None:
                 found.append(shown)
         return found
@@ -172,19 +173,19 @@ class Metrics:
 
     # computing
 
-    def _measure(self, pod: Object, window: Window) -> Object | None:
-        figures = self._figures_of(pod, window)
-        shown = self._measured.pods[uid_of(pod)] = _pod_metrics(pod, figures, window) if figures else None
+    def _measure(self, pod: Object, uid: str, window: Window) -> Object | None:
+        figures = self._figures_of(pod, uid, window)
+        shown = self._measured.pods[uid] = _pod_metrics(pod, figures, window) if figures else None
         return shown
 
-    def _figures_of(self, pod: Object, window: Window) -> list[Figures] | None:
+    def _figures_of(self, pod: Object, uid: str, window: Window) -> list[Figures] | None:
         """`_figures`, computed once between two scrapes."""
-        known, uid = self._measured.figures, uid_of(pod)
+        known = self._measured.figures
         if uid not in known:
-            known[uid] = self._figures(pod, window)
+            known[uid] = self._figures(pod, uid, window)
         return known[uid]
 
-    def _figures(self, pod: Object, window: Window) -> list[Figures] | None:
+    def _figures(self, pod: Object, uid: str, window: Window) -> list[Figures] | None:
         """Usage of a pod's containers; None when one that runs has no sample before the last."""
         status, node = pod.get("status") or {}, node_of(pod)
         earlier, last = self._scrapes
@@ -199,7 +200,7 @@ class Metrics:
                 since = self._covered(start, window)
                 if since is None or (since == window.before and node not in earlier.nodes):
                     return None
-                found.append(self._container(pod, one["name"], since, window))
+                found.append(self._container(pod, (uid, one["name"]), since, window))
         return found
 
     def _covered(self, start: str, window: Window) -> float | None:
@@ -211,10 +212,10 @@ class Metrics:
             return begun
         return window.before if begun < window.before else None
 
-    def _container(self, pod: Object, name: str, since: float, window: Window) -> Figures:
-        uid, (earlier, last) = uid_of(pod), self._scrapes
+    def _container(self, pod: Object, worker: Worker, since: float, window: Window) -> Figures:
+        earlier, last = self._scrapes
+        uid, name = worker
         calm = self._usage.idle_cpu(uid, idle(container_of(pod, name)).idle_cpu, int(window.after))
-        worker = (uid, name)
         done = (last.work.get(worker, 0.0) if last else 0.0) - (earlier.work.get(worker, 0.0) if earlier else 0.0)
         seconds = window.after - since
         return Figures(name, int((calm + done / seconds) * 1_000_000), self._usage.memory(pod, name), seconds)
@@ -223,7 +224,7 @@ class Metrics:
         used: dict[str, tuple[int, int]] = {}
         for pod in self._storage.objects("pods"):
             node = node_of(pod)
-            for figures in self._figures_of(pod, window) or ():
+            for figures in self._figures_of(pod, uid_of(pod), window) or ():
                 cpu, memory = used.get(node, (0, 0))
                 used[node] = (cpu + figures.cpu, memory + figures.memory)
         earlier, last = self._scrapes
@@ -250,9 +251,10 @@ def _run(status: dict[str, Any], moment: str) -> str:
 
 
 def _pod_metrics(pod: Object, figures: list[Figures], window: Window) -> Object:
-    meta: dict[str, Any] = {"name": pod["metadata"]["name"], "namespace": pod["metadata"].get("namespace", "")}
-    if labels_of(pod):
-        meta["labels"] = labels_of(pod)
+    own = pod["metadata"]
+    meta: dict[str, Any] = {"name": own["name"], "namespace": own["namespace"]}
+    if own.get("labels"):
+        meta["labels"] = own["labels"]
     containers = [{"name": one.container, "usage": {"cpu": nano_text(one.cpu), "memory": byte_text(one.memory)}} for one in figures]
     return {"metadata": meta, "timestamp": window.after_stamp, "window": duration_text(figures[0].window), "containers": containers}
 
@@ -284,6 +286,7 @@ def byte_text(value: int) -> str:
     return f"{value}Gi"
 
 
+@lru_cache(maxsize=256)
 def duration_text(seconds: float) -> str:
     """A time as Go writes it, to the millisecond: `14.987s`, `15s`."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"

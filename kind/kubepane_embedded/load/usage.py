@@ -65,11 +65,11 @@ class Usage:
 
     def memory(self, pod: Object, container: str) -> int:
         """Bytes of a container at this moment, in whole pages."""
-        uid = uid_of(pod)
+        meta = pod["metadata"]
         calm = idle(container_of(pod, container)).idle_memory
-        users = self.demand.sessions((uid, container)) if self.demand.spreads else 0.0
-        amount = calm * (1.0 + MEMORY_NOISE * deviation(uid, 0)) + int(users) * SESSION_BYTES
-        if annotations_of(pod):
+        users = self.demand.sessions((meta["uid"], container)) if self.demand.spreads else 0.0
+        amount = calm * (1.0 + MEMORY_NOISE * deviation(meta["uid"], 0)) + int(users) * SESSION_BYTES
+        if meta.get("annotations"):
             amount = self._grown(pod, container, amount)
         return int(amount) // PAGE * PAGE
 
@@ -94,10 +94,12 @@ class Usage:
 
 def container_of(pod: Object, name: str) -> dict[str, Any]:
     """A container (or init container) of a pod's spec; {} when there is none."""
-    spec = pod.get("spec") or {}
-    found = (one for part in ("containers", "initContainers") for one in spec.get(part) or [] if one.get("name") == name)
-    container: dict[str, Any] = next(found, {})
-    return container
+    spec: dict[str, Any] = pod["spec"]
+    container: dict[str, Any]
+    for container in spec["containers"]:
+        if container["name"] == name:
+            return container
+    return next((one for one in spec.get("initContainers") or [] if one["name"] == name), {})
 
 
 def growth(text: str) -> tuple[float, float] | None:
