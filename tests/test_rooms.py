@@ -134,7 +134,8 @@ HOSTS = [
     "deb." + "debian.org",
     "repo1?." + "maven",
 ]
-PLACES = [rf"(?<![\w.~-])/{top}/" for top in ("work", "tmp")]
+UPSTREAM = r"(?!\.\+|hostpath)"  # places that Kubernetes' own hostPath provisioners name
+PLACES = [rf"(?<![\w.~-])/{top}/{UPSTREAM}" for top in ("work", "tmp")]
 UNWANTED = re.compile("|".join([*(h.replace(".", r"\.") for h in HOSTS), *PLACES]).encode())
 
 
