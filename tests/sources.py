@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOTS = {"kubepane": ROOT / "tui", "kubepane_widgets": ROOT / "widgets", "kubepane_embedded": ROOT / "kind"}  # import package → its source root
+# import package → its source root
+ROOTS = {"kubepane": ROOT / "tui", "kubepane_manifests": ROOT / "tui", "kubepane_widgets": ROOT / "widgets", "kubepane_embedded": ROOT / "kind"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
