@@ -11,7 +11,7 @@ from typing import Any
 
 from kubepane import config
 from kubepane.acting import doing
-from kubepane.acting.naming import named
+from kubepane.acting.naming import named, namespace_of
 from kubepane.acting.plan import Intent, Malformed, Plan, Unfit
 from kubepane.acting.verbs import VERBS
 from kubepane.cluster.errors import ClusterError, ReadOnly, Refused
@@ -81,7 +81,7 @@ async def _change(session: Session, verb: str, targets: Sequence[str], args: Map
     session.start()
     try:
         await settle(session, wants, LISTS)
-        space = _namespace(session)
+        space = namespace_of(session.namespaces)
         plan = await doing.prepare(session, Intent(verb, tuple(named(each, space, kinds) for each in targets), args))
         rehearsals = await doing.rehearse(session, plan) if not session.options.read_only else []
         _preview(session, plan, rehearsals)
@@ -97,14 +97,6 @@ async def _change(session: Session, verb: str, targets: Sequence[str], args: Map
         return await _perform(session, plan, manner)
     finally:
         await session.close()
-
-
-def _namespace(session: Session) -> str:
-    """The one namespace that objects are meant to be in."""
-    names = session.namespaces
-    if len(names) > 1:
-        raise Unfit(f"-n names {len(names)} namespaces; an object is in one")
-    return names[0] if names else "default"
 
 
 def _preview(session: Session, plan: Plan, rehearsals: Sequence[Rehearsal]) -> None:

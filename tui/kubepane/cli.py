@@ -197,6 +197,32 @@ def _doctor(options: Options, given: argparse.Namespace) -> int:
     return doctor(options, given.format)
 
 
+def _add_why(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "why an object does not work, with the evidence", "kubepane why pod/chatapp-0 -n chatapp --format json")
+    parser.add_argument("object", metavar="KIND/NAME", help="the object")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text by default")
+    parser.set_defaults(run=_why)
+
+
+def _why(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.asking import why  # the client library
+
+    return why(options, given.object, given.format)
+
+
+def _add_wait(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "wait for a rollout, an HPA or a claim", "kubepane wait rollout/chatapp -n chatapp --timeout 120")
+    parser.add_argument("object", metavar="rollout/NAME|hpa/NAME|pvc/NAME", help="what to wait for")
+    parser.add_argument("--timeout", type=_seconds, default=300.0, metavar="S", help="seconds, 300 by default")
+    parser.set_defaults(run=_wait)
+
+
+def _wait(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.asking import wait  # the client library
+
+    return wait(options, given.object, given.timeout)
+
+
 def _add_demo(commands: Any, name: str) -> None:
     parser = _command(commands, name, "the story on a simulated cluster: no cluster, no Docker, no network", "kubepane demo --speed 5")
     parser.add_argument("--speed", type=_watchable, default=1.0, metavar="N", help="cluster seconds per second, 1 by default, 10 at most")
@@ -322,6 +348,8 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "run": _add_run,
     "demo": _add_demo,
     "snapshot": _add_snapshot,
+    "why": _add_why,
+    "wait": _add_wait,
     "doctor": _add_doctor,
     "cluster": _add_cluster,
     "scale": _add_scale,

@@ -46,3 +46,14 @@ def named(text: str, namespace: str, among: Sequence[Kind] = ()) -> Ref:
     if among and kind not in among:
         raise Malformed(f"that cannot be done to a {kind.kind.lower()}; it can be {possible}")
     return Ref(kind, namespace if kind.namespaced else "", name)
+
+
+def namespace_of(names: Sequence[str]) -> str:
+    """The one namespace that objects named on a command line are in.
+
+    Raises:
+        Malformed: several were given.
+    """
+    if len(names) > 1:
+        raise Malformed(f"-n names {len(names)} namespaces; an object is in one")
+    return names[0] if names else "default"

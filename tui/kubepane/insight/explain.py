@@ -37,10 +37,4 @@ def explain(obj: Object, stores: Stores, now: datetime) -> list[Finding]:
             return nodes.findings(obj)
         case r.ServiceAccount():
             return explain_account(stores, obj)
-        case r.Deployment() | r.StatefulSet() | r.DaemonSet() | r.Job() | r.CronJob():
-            return explain_workload(obj, stores, now)
-        case r.Autoscaler():
-            return explain_autoscaler(obj, stores)
-        case r.Node():
-            return nodes.findings(obj)
     return []

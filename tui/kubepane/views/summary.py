@@ -32,7 +32,7 @@ def lines(kind: Kind, obj: Object, facts: Mapping[str, Any], findings: Sequence[
     """
     meta = obj.metadata
     out: list[Line] = [[(kind.kind, "muted"), (" ", "fg"), (f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name, "bold")], []]
-    out += _explanation(findings, cells)
+    out += explanation(findings, cells)
     out.append([])
     out += _pairs([(_label(k), _text(v)) for k, v in facts.items() if _shown(k, v)], cells)
     out += (
@@ -52,7 +52,8 @@ def from_facts(facts: Mapping[str, Any]) -> list[Finding]:
     return [Finding(Level[str(facts["level"]).upper()], str(facts["why"]))] if facts.get("why") and facts.get("level") else []
 
 
-def _explanation(findings: Sequence[Finding], cells: int) -> list[Line]:
+def explanation(findings: Sequence[Finding], cells: int) -> list[Line]:
+    """The findings with their evidence and what to do; for none, that nothing is known to be wrong."""
     if not findings:
         return [[(f"{G['ok']} ", "ok"), ("nothing is known to be wrong", "soft")]]
     out: list[Line] = []
