@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kubepane_embedded import errors, validation_objects  # noqa: F401  (the second registers its checks)
+from kubepane_embedded import errors, validation_autoscalers, validation_objects  # noqa: F401  (the others register their checks)
 from kubepane_embedded.checks import (
     Causes,
     check_labels,

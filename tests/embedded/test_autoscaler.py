@@ -298,3 +298,13 @@ def test_selectors_as_go_prints_them(selector: dict[str, Any] | None, text: str)
 @pytest.mark.parametrize(("text", "expected"), [("14.987s", 14.987), ("15s", 15.0), ("1m30s", 90.0), ("500ms", 0.5), ("1h0m0s", 3600.0), ("", 0.0)])
 def test_durations(text: str, expected: float) -> None:
     assert seconds(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", recording("hpa-invalid")["cases"])
+def test_what_the_server_refuses(core: Core, name: str) -> None:
+    case = recording("hpa-invalid")["cases"][name]
+    with pytest.raises(errors.ApiError) as refused:
+        core.client("test").create(HPAS, {"metadata": {"name": "h", "namespace": "default"}, "spec": case["spec"]})
+    expected = [line.removeprefix("* ") for line in case["message"].strip().splitlines()]
+    told = [f"{cause['field']}: {cause['message']}" for cause in (refused.value.details or {})["causes"]]
+    assert (refused.value.code, told) == (422, expected)
