@@ -8,7 +8,7 @@ Kubernetes' OpenAPI documents are licensed under Apache-2.0. `words.txt` holds t
 A type is `{field: [type, marks…]}`; types are short words: `s` string, `i`/`l` int32/int64, `f` number, `b` boolean, `q` quantity,
 `o` int-or-string, `t`/`u` Time/MicroTime, `y` bytes, `d` duration, `*` anything, `#Type` an object, `[]T` a list, `{}T` a map.
 Marks: `r` required, `k:a,b` list-map keys, `S` list-type set, `A` atomic, `m:key` patch merge key, `P` patch strategy merge, `K` retainKeys,
-`z` a struct by value: an empty object has it too.
+`z` a struct by value: an empty object has it too, `e` a scalar by value that JSON leaves out when it is zero (`omitempty`).
 In `wire.json` a type is its protobuf fields, `1 metadata 2 spec`; `*Type` is a message whose fields JSON shows in place.
 """
 
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ HERE = Path(__file__).parent / "kubepane_embedded"
 MODULES = ("k8s.io/api", "k8s.io/apimachinery", "k8s.io/apiextensions-apiserver")
 VERSION = "v0.35.4"
 MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
+STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+BY_VALUE = re.compile(r"^\t\w+ +([\w.]+) +`json:\"(\w+),omit(?:empty|zero)", re.MULTILINE)
 FIELD = re.compile(r"^\s+(?:optional|repeated|required)?\s*(map<[^>]+>|[\w.]+)\s+(\w+)\s*=\s*(\d+);", re.MULTILINE)
 DOCUMENTS = (
     "api/v1",
@@ -128,6 +131,7 @@ class Table:
 
     def __init__(self, schemas: dict[str, Any]) -> None:
         self.schemas = schemas
+        self.left_out = left_out()
         self.types: dict[str, dict[str, list[str]]] = {}
         self.kinds: dict[str, str] = {}
 
@@ -151,7 +155,8 @@ class Table:
             self.types[short] = {}
             required = set(schema.get("required", []))
             for field, part in sorted(schema["properties"].items()):
-                self.types[short][field] = [self.word(part), *self.marks(part, field in required)]
+                word, zero = self.word(part), ["e"] if (short, field) in self.left_out else []
+                self.types[short][field] = [word, *self.marks(part, field in required), *(zero if word in set("silfbt") else [])]
         return "#" + short
 
     def word(self, schema: dict[str, Any]) -> str:
@@ -244,19 +249,36 @@ def words_text(table: Table) -> str:
     return textwrap.fill(base64.b64encode(packed).decode(), 150) + "\n"
 
 
-def messages() -> dict[str, list[tuple[str, str, str]]]:
-    """Message → (type, name, number) of its fields, from the generated.proto files of the Go modules."""
-    cache = subprocess.run(["go", "env", "GOMODCACHE"], check=True, capture_output=True, text=True)  # noqa: S607
-    found: dict[str, list[tuple[str, str, str]]] = {}
+@cache
+def packages() -> list[tuple[str, Path, str]]:
+    """(prefix of short names, folder, generated.proto without comments) of each API package of the Go modules."""
+    modules = subprocess.run(["go", "env", "GOMODCACHE"], check=True, capture_output=True, text=True)  # noqa: S607
+    found = []
     for module in MODULES:
-        for file in sorted(Path(cache.stdout.strip(), f"{module}@{VERSION}").rglob("generated.proto")):
+        for file in sorted(Path(modules.stdout.strip(), f"{module}@{VERSION}").rglob("generated.proto")):
             text = re.sub(r"//[^\n]*", "", file.read_text(encoding="utf-8"))
             package = re.search(r"^package k8s\.io\.([\w.]+);", text, re.MULTILINE)
-            if package is None:
-                continue
-            prefix = short_name("io.k8s." + package[1] + ".")
-            for name, body in MESSAGE.findall(text):
-                found[prefix + name] = [(_message_name(kind, prefix), field, number) for kind, field, number in FIELD.findall(body)]
+            if package is not None:
+                found.append((short_name("io.k8s." + package[1] + "."), file.parent, text))
+    return found
+
+
+def messages() -> dict[str, list[tuple[str, str, str]]]:
+    """Message → (type, name, number) of its fields, from the generated.proto files."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for prefix, _, text in packages():
+        for name, body in MESSAGE.findall(text):
+            found[prefix + name] = [(_message_name(kind, prefix), field, number) for kind, field, number in FIELD.findall(body)]
+    return found
+
+
+def left_out() -> set[tuple[str, str]]:
+    """(type, field) of what JSON leaves out when it is zero, from the Go structs: by value (no pointer) and `omitempty`."""
+    found = set()
+    for prefix, folder, _ in packages():
+        for file in sorted(folder.glob("types*.go")):
+            for name, body in STRUCT.findall(file.read_text(encoding="utf-8")):
+                found |= {(prefix + name, field) for _, field in BY_VALUE.findall(body)}
     return found
 
 

@@ -114,7 +114,10 @@ def _text(data: bytes) -> str:
 
 
 def _message(data: bytes, wire_name: str, type_name: str, depth: int) -> Object:
-    """A message; `type_name` is the JSON type whose fields it fills (the parent's, for messages shown in place)."""
+    """A message; `type_name` is the JSON type whose fields it fills (the parent's, for messages shown in place).
+
+    Protobuf writes the zeros that JSON leaves out.
+    """
     if depth > DEPTH:
         raise Malformed("exceeded max depth")
     numbers = _numbers(wire_name)
@@ -134,12 +137,7 @@ def _message(data: bytes, wire_name: str, type_name: str, depth: int) -> Object:
             result.setdefault(name, {}).update([_entry(_bytes(value), field.item, depth)])
         else:
             result[name] = _value(value, field, depth)
-    return {name: value for name, value in result.items() if value != "" or field_is_pointer(name)}
-
-
-def field_is_pointer(name: str) -> bool:
-    """Whether an empty text is told from an absent one: protobuf writes every string, JSON leaves empty ones out."""
-    return name in ("storageClassName", "ingressClassName")
+    return {name: value for name, value in result.items() if value or not (known and known.fields.get(name, ANY).left_out)}
 
 
 def _bytes(value: int | bytes) -> bytes:

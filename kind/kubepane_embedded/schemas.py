@@ -15,7 +15,7 @@ class Field:
     """What a value may be. `kind` is scalar, object, list, map or any.
 
     `word` is the scalar's letter (see kind/schema.py); `item` the element of a list or map; `type_name` the object's type.
-    `list_keys` name a list-type map; `merge_key` is the strategic merge key, which may differ.
+    `list_keys` name a list-type map; `merge_key` is the strategic merge key, which may differ. What is `left_out` is not written when it is zero.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class Field:
     merges: bool = False
     retain_keys: bool = False
     by_value: bool = False
+    left_out: bool = False
 
     @property
     def type(self) -> Type | None:
@@ -106,7 +107,7 @@ def _field(word: str, *marks: str) -> Field:
         elif mark.startswith("m:"):
             options["merge_key"] = mark[2:]
         else:
-            options[{"r": "required", "S": "is_set", "A": "atomic", "P": "merges", "K": "retain_keys", "z": "by_value"}[mark]] = True
+            options[{"r": "required", "S": "is_set", "A": "atomic", "P": "merges", "K": "retain_keys", "z": "by_value", "e": "left_out"}[mark]] = True
     if word.startswith("#"):
         return Field("object", type_name=word[1:], **options)
     if word.startswith("[]"):

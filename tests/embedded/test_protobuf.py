@@ -39,7 +39,7 @@ META = message((1, "n"), (2, ""), (3, "ns"), (5, ""), (7, 0), (11, message((1, "
 
 
 def meta(**more: Any) -> dict[str, Any]:
-    return {"name": "n", "namespace": "ns", "generation": 0, "labels": {"app": "x"}, **more}
+    return {"name": "n", "namespace": "ns", "labels": {"app": "x"}, **more}
 
 
 CASES = [
@@ -59,6 +59,14 @@ CASES = [
         {"metadata": meta(), "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "c", "image": "x", "resources": {"limits": {"cpu": "1"}}, "ports": [{"containerPort": 80, "protocol": "TCP"}]}], "volumes": [{"name": "v", "emptyDir": {}}]}}}},
     ),
 ]  # fmt: skip
+
+
+def test_zeros_are_left_out_where_json_leaves_them_out() -> None:
+    """By Go's structs: `stdin` and `hostNetwork` are values, `terminationGracePeriodSeconds` and `enableServiceLinks` pointers."""
+    container = message((1, "c"), (2, ""), (16, 0), (18, 1))
+    raw = message((1, META), (2, message((2, container), (4, 0), (10, ""), (11, 0), (30, 0))))
+    spec = {"containers": [{"name": "c", "tty": True}], "terminationGracePeriodSeconds": 0, "enableServiceLinks": False}
+    assert decode(envelope("v1", "Pod", raw), "v1", "Pod")["spec"] == spec
 
 
 @pytest.mark.parametrize(("version", "kind", "raw", "wanted"), CASES, ids=[case[1] for case in CASES])
