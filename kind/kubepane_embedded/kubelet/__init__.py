@@ -1,1 +1,1 @@
-"""Simulated kubelets: pods that start, answer probes, log, fail and end, without containers."""
+"""The simulated kubelets: pods on nodes, images, probes, logs, and the applications in the containers."""
