@@ -9,6 +9,12 @@ Every annotation of the simulation begins with `sim.kubepane.io/`; a real cluste
 | `sessions` | Service | `40` | how many users that is; by default one per 12m when an Ingress leads to the Service |
 | `load-service`, `load-demand` | Pod | `chatapp` or `ns/chatapp`, `250m` | while ready, the pod makes that much load on the Service |
 | `memory` | Pod | `600Mi@over=60s` | each container's memory grows to that amount within the time |
+| `kubelet` | Node | `stopped` | no heartbeat, and everything on the node stands still until the annotation goes |
+| `pull` | Pod | `not-found`, `unauthorized`, `slow=60s` | its images are refused by the registry, or take that long |
+| `probe-startup`, `probe-liveness`, `probe-readiness` | Pod | `503`, `404`, `timeout`, `refused`, each with `@after=30s` | that probe fails |
+| `start` | Pod | `60s` | its applications take that long to come up |
+| `exit` | Pod | `1@after=5s` | its containers end with that code so long after each start |
+| `stop` | Pod | `20s` | its containers take no notice of SIGTERM for so long |
 """
 
 from __future__ import annotations
