@@ -80,6 +80,7 @@ def test_as_on_a_real_server(cluster: Core) -> None:
     full = {"limits.memory": "1280Mi", "persistentvolumeclaims": "1", "pods": "2", "requests.cpu": "750m", "requests.storage": "1Gi"}
     full |= {"services": "1", "services.nodeports": "2"}
     assert used(cluster, "all") == {**ZERO, **full}  # at once, by admission
+    assert [used(cluster, name)["pods"] for name in SCOPED] == ["0", "2", "1", "0"]
     with pytest.raises(ApiError) as refused:
         pod(cluster, "besteffort")
     assert str(refused.value) == 'pods "besteffort" is forbidden: failed quota: all: must specify limits.memory for: c; requests.cpu for: c'
