@@ -12,6 +12,7 @@ from kubepane_embedded.requests import WriteOptions, component
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 BOOTSTRAP = component("system:apiserver")
 RBAC = "rbac.authorization.k8s.io"
+CA_NAME = "kube-root-ca.crt"
 CA_NOTE = "There is no certificate authority in a simulated cluster.\n"
 READ = ["get", "list", "watch"]
 WRITE = ["create", "delete", "deletecollection", "patch", "update"]
@@ -74,11 +75,16 @@ def furnish_new(api: Api, resource: Resource, obj: Object) -> None:
     """
     if resource.storage != "namespaces":
         return
-    namespace = obj["metadata"]["name"]
-    _create(api, "serviceaccounts", {"metadata": {"name": "default", "namespace": namespace}})
+    for storage, wanted in namespace_furniture(obj["metadata"]["name"]):
+        _create(api, storage, wanted)
+
+
+def namespace_furniture(namespace: str) -> list[tuple[str, Object]]:
+    """(resource, object) of all that a namespace must hold."""
     note = {"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver."}
-    meta = {"name": "kube-root-ca.crt", "namespace": namespace, "annotations": note}
-    _create(api, "configmaps", {"metadata": meta, "data": {"ca.crt": CA_NOTE}})
+    meta = {"name": CA_NAME, "namespace": namespace, "annotations": note}
+    account = {"metadata": {"name": "default", "namespace": namespace}}
+    return [("serviceaccounts", account), ("configmaps", {"metadata": meta, "data": {"ca.crt": CA_NOTE}})]
 
 
 def _create(api: Api, storage: str, obj: Object) -> None:
