@@ -125,16 +125,28 @@ def test_what_does_not_matter_wakes_nobody() -> None:
 
 
 def test_priority_goes_first_then_age() -> None:
-    bench = Bench(workers=1)
+    bench = Bench(workers=1).start()
     bench.client.create("priorityclasses.scheduling.k8s.io", {"metadata": {"name": "high"}, "value": 1000})
     bench.pod("old", "3")
-    bench.pod("young", "3")
-    bench.pod("high", "3", priorityClassName="high")
-    bench.start()
-    assert [bench.node_of(name) for name in ("high", "old", "young")] == ["kubepane-worker", None, None]
-    bench.client.delete("pods", NAMESPACE, "high", grace=0)
+    bench.pod("new", "3")
+    bench.pod("urgent", "3", priorityClassName="high")
+    bench.clock.settle()
+    assert [bench.node_of(name) for name in ("urgent", "old", "new")] == ["kubepane-worker", None, None]
+    bench.client.delete("pods", NAMESPACE, "urgent", grace=0)
     bench.clock.advance(30)
-    assert [bench.node_of(name) for name in ("old", "young")] == ["kubepane-worker", None]
+    assert [bench.node_of(name) for name in ("old", "new")] == ["kubepane-worker", None]
+
+
+def test_a_host_port_that_comes_free_is_used() -> None:
+    bench = Bench(workers=1).start()
+    containers = [{"name": "c", "image": "nginx", "ports": [{"containerPort": 80, "hostPort": 8080}]}]
+    for name in ("first", "second"):
+        bench.pod(name, containers=containers)
+    bench.clock.advance(5)
+    assert bench.node_of("second") is None
+    bench.client.delete("pods", NAMESPACE, "first", grace=0)
+    bench.clock.settle()
+    assert bench.node_of("second") == "kubepane-worker"
 
 
 def test_an_error_backs_off_from_one_second_to_ten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,6 +299,8 @@ def test_a_resize_counts_the_larger_amount_until_it_is_done() -> None:
     states = [{"name": "c", "resources": {"requests": {"cpu": "2"}}, "allocatedResources": {"cpu": "1"}}]
     pod = {"spec": {"containers": [container("500m")]}, "status": {"containerStatuses": states}}
     assert requests_of(pod) == {"cpu": 2000}
+    states[0]["allocatedResources"] = {"cpu": "3"}
+    assert requests_of(pod) == {"cpu": 3000}
     infeasible = {"type": "PodResizePending", "status": "True", "reason": "Infeasible"}
     wanted = {"spec": {"containers": [container("9")]}, "status": {"containerStatuses": states, "conditions": [infeasible]}}
-    assert requests_of(wanted) == {"cpu": 2000}
+    assert requests_of(wanted) == {"cpu": 3000}

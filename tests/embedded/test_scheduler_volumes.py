@@ -184,3 +184,16 @@ def test_a_pod_deleted_on_its_way_ends_the_waiting() -> None:
     bench.clock.advance(700)
     (event,) = bench.events("db")
     assert event["message"] == 'running PreBind plugin "VolumeBinding": binding volumes: pod does not exist any more: pod "db" not found'
+
+
+def test_a_new_pod_of_that_name_is_placed_anew() -> None:
+    bench = bench_with_class("example.com/p").start()
+    claim(bench, "data")
+    pod(bench, "db", "data")
+    bench.clock.settle()
+    bench.client.delete("pods", NAMESPACE, "db", grace=0)
+    bench.pod("db", nodeSelector={"nobody": "here"})
+    provision(bench, "data")
+    bench.clock.advance(10)
+    assert bench.node_of("db") is None
+    assert bench.why("db") == "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 node(s) didn't match Pod's node affinity/selector"

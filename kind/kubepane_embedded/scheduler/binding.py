@@ -52,7 +52,7 @@ class Binder:
 
     def _poll(self, waiting: Waiting, pod: PodInfo, node: str, volumes: PodVolumes, deadline: float) -> None:
         try:
-            bound = self._volumes.are_bound(pod.key, volumes, node)
+            bound = self._volumes.are_bound(pod, volumes, node)
             if not bound and self._client.clock.seconds() >= deadline:
                 raise BindingFailed(TIMED_OUT)
         except BindingFailed as failure:

@@ -11,8 +11,9 @@ from typing import Any
 from kubepane_embedded.client import Client
 from kubepane_embedded.controllers.volumebinding import BOUND_BY_CONTROLLER, CLAIMS, VOLUMES
 from kubepane_embedded.controllers.volumematch import is_bound_to, matches_node
-from kubepane_embedded.meta import Key, Object, annotations_of, key_of, labels_of, uid_of
+from kubepane_embedded.meta import Object, annotations_of, key_of, labels_of, uid_of
 from kubepane_embedded.scheduler.framework import PodVolumes
+from kubepane_embedded.scheduler.podinfo import PodInfo
 from kubepane_embedded.scheduler.volumes import SELECTED_NODE, is_fully_bound
 
 TIMEOUT_SECONDS = 600.0
@@ -46,13 +47,14 @@ class VolumeBinder:
             if annotations_of(claim).get(SELECTED_NODE) != node:
                 self._client.patch(CLAIMS, *key_of(claim), {"metadata": {"annotations": {SELECTED_NODE: node}}})
 
-    def are_bound(self, pod: Key, volumes: PodVolumes, node: str) -> bool:
+    def are_bound(self, pod: PodInfo, volumes: PodVolumes, node: str) -> bool:
         """Whether all claims are bound; `BindingFailed` when they cannot become so any more."""
         found = self._storage.read("nodes", "", node)
         if found is None:
             raise BindingFailed(f'failed to get node "{node}": node "{node}" not found')
-        if self._storage.read("pods", *pod) is None:
-            raise BindingFailed(f'pod does not exist any more: pod "{pod[1]}" not found')
+        present = self._storage.read("pods", *pod.key)
+        if present is None or uid_of(present) != pod.uid:
+            raise BindingFailed(f'pod does not exist any more: pod "{pod.name}" not found')
         static = [self._is_static_bound(*pair, found) for pair in volumes.static]
         return all(static) and all(self._is_provisioned(claim, found) for claim in volumes.dynamic)
 
