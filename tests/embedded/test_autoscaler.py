@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -255,11 +256,26 @@ def test_history_goes_with_the_hpa() -> None:
     advance(core, 60)
     core.client("test").delete(HPAS, NAMESPACE, "web")
     advance(core, 16)
+    scale_to(core, 2)
     core.client("test").create(HPAS, hpa("web"))
     advance(core, 16)
     assert conditions(read(core))["AbleToScale"] == ("True", "ScaleDownStabilized"), "the size that is found is the first recommendation"
+    assert read(core)["status"]["desiredReplicas"] == 2, "and the only one"
     advance(core, 301)
     assert read(core)["status"]["desiredReplicas"] == 1
+
+
+def test_a_behavior_sets_the_pace() -> None:
+    core, _ = begin(lambda number, time: 400)
+    make(core, behavior={"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}})
+    sizes = [1]
+    for _ in range(16):
+        advance(core, 15.1)
+        sizes.append(core.client("test").get("deployments.apps", NAMESPACE, "web")["spec"]["replicas"])
+    steps = [index * 15 for index, (before, after) in enumerate(pairwise(sizes)) if after != before]
+    assert sorted(set(sizes)) == [1, 2, 3, 4]
+    assert [later - earlier for earlier, later in pairwise(steps)] == [60, 60]
+    assert ("True", "ScaleUpLimit") != conditions(read(core))["ScalingLimited"] == ("True", "TooManyReplicas")
 
 
 def test_nothing_is_written_while_nothing_changes() -> None:

@@ -52,6 +52,7 @@ UTILIZATION = [
     Case("up, one hot counts nothing", 3, "HRR", (300, 500, 700), 30, 4, 60),
     Case("not up when the unready might take the load", 3, "RUU", (400, 500, 700), 30, 3, 40),
     Case("not up when the hot might take the load", 3, "Ruu", (400, 500, 700), 30, 3, 40),
+    Case("not up when with the unready it is within tolerance", 2, "RU", (630, 90), 30, 2, 63),
     Case("up, failed pods ignored", 2, "RRFF", (500, 700), 30, 4, 60),
     Case("up, pods being deleted ignored", 2, "RRDD", (500, 700), 30, 4, 60),
     Case("down", 5, "RRRRR", (100, 300, 500, 250, 250), 50, 3, 28, average=280),

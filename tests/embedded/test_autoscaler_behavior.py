@@ -52,6 +52,7 @@ RATES: list[tuple[int, int, int, int, int, str, Rules, Rules, tuple[int, ...], t
     (5, 1000, 10, 2, 5, "TooFewReplicas", UP, rules(0, 0, 100, 60), (), ()),
     (1, 1000, 10, 2, 5, "ScaleDownLimit", UP, rules(5, 60), (), ()),
     (1, 1000, 10, 5, 5, "DesiredWithinRange", UP, rules(0, 0, 50, 60), (), ()),
+    (1, 1000, 5, 1, 2, "ScaleDownLimit", UP, rules(0, 0, 50, 60), (), ()),
     (1, 200, 100, 500, 200, "TooManyReplicas", rules(300, 60), DOWN, (1, 5, 9), ()),
     (1, 200, 100, 500, 200, "TooManyReplicas", rules(0, 0, 10000, 60), DOWN, (1, 5, 9), ()),
     (1, 1000, 100, 500, 100, "ScaleUpLimit", rules(5, 120), DOWN, (1, 5, 9), ()),

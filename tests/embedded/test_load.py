@@ -351,7 +351,9 @@ def test_without_users_nothing_is_scheduled_and_nothing_written() -> None:
     world.annotate("services", "chatapp", demand=None)
     advance(world.core, 30)
     lines, pending = len(world.lines), timers(world.core)
+    assert world.sessions.relogins(KEY) > 0
     advance(world.core, 600)
+    assert world.sessions.relogins(KEY) == 0
     assert (len(world.lines), timers(world.core)) == (lines, pending)
 
 
