@@ -134,9 +134,10 @@ def test_failing_controller_keeps_the_address_and_a_gone_one_takes_it_back(clust
     pods(cluster, 0, 0)
     advance(cluster, 1)
     assert status(cluster) == NONE
+    assert [event["count"] for event in events(cluster)] == [1]
     pods(cluster, 1, 1)
     advance(cluster, 10)
-    assert status(cluster) == LOCALHOST
+    assert (status(cluster), [event["count"] for event in events(cluster)]) == (LOCALHOST, [2])
     cluster.client("test").delete(DEPLOYMENTS, "ingress-nginx", "ingress-nginx-controller")
     advance(cluster, 1)
     assert status(cluster) == NONE

@@ -51,4 +51,6 @@ def test_nothing_is_written_when_nothing_is_missing(core: Core) -> None:
     FurnitureController(core).start()
     core.client("test").create("configmaps", {"metadata": {"name": "mine", "namespace": "default"}})
     settle(core)
-    assert core.storage.revision == before + 1
+    core.client("test").delete("configmaps", "default", "mine")
+    assert core.clock._heap == []
+    assert core.storage.revision == before + 2
