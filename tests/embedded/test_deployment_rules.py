@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,6 +20,7 @@ from kubepane_embedded.controllers.deployment_revisions import (
 )
 from kubepane_embedded.controllers.deployment_rolling import new_size, roll_down, roll_up
 from kubepane_embedded.controllers.deployment_scaling import Scaler
+from kubepane_embedded.controllers.deployment_status import counted, judged, new_condition, reason_of
 from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Object, annotations_of, clone
 from kubepane_embedded.recorder import Recorder
@@ -147,6 +149,33 @@ def test_events_of_scaling(bench: Bench) -> None:
     bench.scaler.scale(bench.rollout(deployment(3), deployment(5), 5, []))
     event = bench.core.storage.objects("events")[0]
     assert (event["type"], event["reason"], event["message"]) == ("Normal", "ScalingReplicaSet", "Scaled down replica set new from 5 to 3")
+
+
+def test_more_available_than_asked_for_is_not_less_than_nothing_unavailable(bench: Bench) -> None:
+    now = deployment(2)
+    status = counted(bench.rollout(now, now, 2, [], {"new": 5}), bench.core.clock.now())
+    assert status["availableReplicas"] == 5
+    assert "unavailableReplicas" not in status
+
+
+def test_old_pods_that_come_after_a_rollout_do_not_time_it_out(bench: Bench) -> None:
+    """A ReplicaSet with pods adopted long after the last rollout ended."""
+    now = deployment(2, 1, progressDeadlineSeconds=5)
+    past = bench.core.clock.now() - timedelta(hours=1)
+    now["status"] = {
+        "replicas": 2,
+        "updatedReplicas": 2,
+        "conditions": [new_condition("Progressing", "True", "NewReplicaSetAvailable", "done", past)],
+    }
+    status = judged(bench.rollout(now, now, 2, [1], {"new": 2, "old-1": 1}), bench.core.clock.now())
+    assert status["replicas"] == 3
+    assert reason_of(status, "Progressing") == "ReplicaSetUpdated"
+    now["status"] = {**status, "conditions": now["status"]["conditions"]}
+    again = judged(
+        Rollout(now, bench.core.storage.read("replicasets.apps", "default", "new"), [bench.client.get("replicasets.apps", "default", "old-1")]),
+        bench.core.clock.now(),
+    )
+    assert reason_of(again, "Progressing") == "NewReplicaSetAvailable"
 
 
 @pytest.mark.parametrize(

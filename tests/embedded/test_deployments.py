@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -274,6 +275,31 @@ def test_a_pause_in_the_middle_does_not_count_as_standstill(bench: Bench) -> Non
     assert bench.says("Progressing")[:2] == ("False", "ProgressDeadlineExceeded")
 
 
+def test_a_failed_rollout_stays_failed_when_paused(bench: Bench) -> None:
+    bench.bad.add("nginx:2")
+    bench.create(progressDeadlineSeconds=10)
+    bench.pause(5)
+    bench.change(template=template(2))
+    bench.pause(20)
+    bench.change(paused=True)
+    bench.pause(5)
+    assert bench.says("Progressing")[1] == "ProgressDeadlineExceeded"
+
+
+def test_a_pause_without_a_deadline_or_on_the_way_out_is_not_told(bench: Bench) -> None:
+    bench.create(progressDeadlineSeconds=2**31 - 1)
+    bench.pause(5)
+    bench.change(paused=True)
+    bench.pause(5)
+    assert condition(bench.web, "Progressing") is None
+    bench.change(paused=False, progressDeadlineSeconds=600)
+    bench.pause(5)
+    bench.client.delete("deployments.apps", "default", "web", propagation="Foreground")
+    bench.change(paused=True)
+    bench.pause(5)
+    assert bench.says("Progressing")[1] == "NewReplicaSetAvailable"
+
+
 def test_scaling_in_the_middle_of_a_rollout_is_shared(bench: Bench) -> None:
     bench.bad.add("nginx:2")
     bench.create(10, strategy={"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}})
@@ -312,6 +338,29 @@ def test_old_revisions_are_kept_up_to_the_limit(bench: Bench) -> None:
     bench.pause(5)
     assert bench.sizes() == {"nginx:5": 1}
     assert annotations_of(bench.set_of(5))[REVISION] == "5"
+
+
+def test_the_lowest_revision_goes_first_not_the_oldest_set(bench: Bench) -> None:
+    bench.create(1, revisionHistoryLimit=1)
+    for version in (2, 1, 3):
+        bench.change(template=template(version))
+        bench.pause(20)
+        bench.change(revisionHistoryLimit=1 if version == 3 else 10)
+    bench.pause(20)
+    assert bench.sizes() == {"nginx:1": 0, "nginx:3": 1}
+
+
+def test_a_pause_cleans_up_what_is_empty_and_nothing_else(bench: Bench) -> None:
+    bench.bad.add("nginx:3")
+    bench.create(3)
+    for version in (2, 3):
+        bench.pause(20)
+        bench.change(template=template(version))
+    bench.pause(20)
+    assert bench.sizes() == {"nginx:1": 0, "nginx:2": 3, "nginx:3": 1}
+    bench.change(paused=True, revisionHistoryLimit=0)
+    bench.pause(5)
+    assert bench.sizes() == {"nginx:2": 3, "nginx:3": 1}
 
 
 def test_refused_pods_are_a_replica_failure(bench: Bench) -> None:
@@ -371,6 +420,12 @@ def test_replica_sets_left_behind_are_adopted(bench: Bench) -> None:
     bench.client.patch("replicasets.apps", "default", bench.name(1), {"metadata": {"ownerReferences": None}})
     bench.pause(1)
     assert (controller_of(bench.set_of(1)) or {})["name"] == "web"
+    lone = {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": template(7)}
+    bench.client.create("replicasets.apps", {"metadata": {"name": "lone", "namespace": "default", "labels": LABELS}, "spec": lone})
+    bench.pause(5)
+    assert (controller_of(bench.set_of(7)) or {})["name"] == "web"
+    assert bench.sizes() == {"nginx:1": 3, "nginx:7": 0}, "adopted as an old one, and rolled away"
+    bench.client.delete("replicasets.apps", "default", "lone")
     bench.client.patch("replicasets.apps", "default", bench.name(1), {"metadata": {"labels": {"app": "other"}}})
     bench.pause(5)
     sets = bench.core.storage.objects("replicasets.apps", "default")
@@ -416,7 +471,8 @@ def test_a_deployment_on_its_way_out_is_only_looked_at(bench: Bench) -> None:
     assert bench.status["observedGeneration"] == bench.web["metadata"]["generation"]
 
 
-def test_nothing_is_said_when_the_namespace_goes(bench: Bench) -> None:
+def test_nothing_is_said_when_the_namespace_goes(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "kubepane_embedded.workqueue")
     bench.client.create("namespaces", {"metadata": {"name": "going"}})
     wanted = {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": template(1)}
     bench.client.create("deployments.apps", {"metadata": {"name": "web", "namespace": "going"}, "spec": wanted})
@@ -424,6 +480,7 @@ def test_nothing_is_said_when_the_namespace_goes(bench: Bench) -> None:
     bench.pause(5)
     assert not bench.core.storage.objects("events", "going")
     assert not bench.core.storage.objects("replicasets.apps", "going")
+    assert not caplog.records, "not tried again"
 
 
 def test_an_idle_cluster_writes_nothing(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -187,14 +188,16 @@ def test_slow_start(wanted: int, allowed: int, attempts: int) -> None:
     assert refusal is None or str(refusal) == f"refused {allowed + 1}"
 
 
-def test_nothing_is_said_when_the_namespace_goes(bench: Bench) -> None:
+def test_nothing_is_said_when_the_namespace_goes(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "kubepane_embedded.workqueue")
     bench.client.create("namespaces", {"metadata": {"name": "going"}})
     made = {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": TEMPLATE}
     bench.client.create("replicasets.apps", {"metadata": {"name": "web", "namespace": "going"}, "spec": made})
     bench.client.delete("namespaces", "", "going")
     bench.clock.advance(1)
     assert not bench.core.storage.objects("events", "going")
-    assert bench.client.get("replicasets.apps", "going", "web")["status"]["replicas"] == 0
+    assert bench.client.get("replicasets.apps", "going", "web")["status"] == {"replicas": 0, "observedGeneration": 1, "terminatingReplicas": 0}
+    assert not caplog.records, "not tried again"
 
 
 def test_a_deleted_one_makes_no_more_pods(bench: Bench) -> None:
@@ -246,6 +249,7 @@ def pod(name: str, **facts: Any) -> Object:
 RANKING: list[tuple[str, list[Object]]] = [
     ("not assigned before assigned", [pod("a", node="", cost="9"), pod("b", phase="Pending", ready=None)]),
     ("pending, unknown, running", [pod("a", phase="Pending", ready=None), pod("b", phase="Unknown", ready=None), pod("c", ready=None)]),
+    ("pending before not ready", [pod("a", phase="Pending"), pod("b", ready=None)]),
     ("not ready before ready", [pod("a", ready=None, cost="9"), pod("b", cost="-9")]),
     ("lower cost first", [pod("a", cost="-1"), pod("b"), pod("c", cost="5")]),
     ("cost before crowding", [pod("a", cost="-1"), pod("b", node="x", ready=60), pod("c", node="x")]),

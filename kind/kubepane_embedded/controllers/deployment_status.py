@@ -165,7 +165,7 @@ def _has_timed_out(deployment: Object, status: Status, now: datetime) -> bool:
     if condition is None or condition.get("reason") == ALL_AVAILABLE:
         return False
     due = deadline_of(deployment, condition)
-    return condition.get("reason") == TIMED_OUT or (due is not None and due < now)
+    return due is not None and due < now
 
 
 def deadline_of(deployment: Object, condition: Status) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -34,7 +33,7 @@ from kubepane_embedded.controllers.podcontrol import controlled_by, is_terminati
 from kubepane_embedded.controllers.replicasets import REPLICA_SETS, is_controlled_by, wanted_replicas
 from kubepane_embedded.core import Core
 from kubepane_embedded.errors import ApiError
-from kubepane_embedded.meta import Key, Object, annotations_of, clone, controller_of, is_deleting, key_of, metadata, uid_of
+from kubepane_embedded.meta import Key, Object, annotations_of, clone, is_deleting, key_of, metadata, uid_of
 from kubepane_embedded.recorder import NORMAL, WARNING, Recorder
 from kubepane_embedded.selectors import LabelSelector
 from kubepane_embedded.workqueue import WorkQueue
@@ -60,22 +59,13 @@ class DeploymentController:
         self._queue = WorkQueue(core.clock, self.reconcile, "deployment")
 
     def start(self) -> None:
-        """Follow Deployments, their ReplicaSets, and the pods that a Recreate waits for."""
+        """Follow Deployments and ReplicaSets; pods that a Recreate waits for are in their ReplicaSets' terminatingReplicas."""
         index_orphans(self._storage, REPLICA_SETS)
         self._storage.subscribe(DEPLOYMENTS, self._queue.add)
         self._storage.subscribe(REPLICA_SETS, self._queue.add, controlled_by("Deployment"))
         self._storage.subscribe(REPLICA_SETS, self._queue.add, adopters(self._storage, DEPLOYMENTS))
-        self._storage.subscribe("pods", self._queue.add, self._waiting_for)
         for one in self._storage.objects(DEPLOYMENTS):
             self._queue.add(key_of(one))
-
-    def _waiting_for(self, pod: Object) -> Iterable[Key]:
-        """The Deployment that may wait for this pod to be gone."""
-        owner, namespace = controller_of(pod), key_of(pod)[0]
-        replica_set = self._storage.read(REPLICA_SETS, namespace, owner["name"]) if owner and owner.get("kind") == "ReplicaSet" else None
-        above = controller_of(replica_set) if replica_set else None
-        deployment = self._storage.read(DEPLOYMENTS, namespace, above["name"]) if above and above.get("kind") == "Deployment" else None
-        return (key_of(deployment),) if deployment and strategy_of(deployment) == RECREATE else ()
 
     def reconcile(self, key: Key) -> None:
         """Look at a Deployment and take the next step of its rollout, if there is one."""
