@@ -342,6 +342,7 @@ def test_old_revisions_are_kept_up_to_the_limit(bench: Bench) -> None:
 
 def test_the_lowest_revision_goes_first_not_the_oldest_set(bench: Bench) -> None:
     bench.create(1, revisionHistoryLimit=1)
+    bench.pause(20)
     for version in (2, 1, 3):
         bench.change(template=template(version))
         bench.pause(20)
