@@ -142,8 +142,14 @@ class Storage:
                 yield resource, stored.obj
 
     def add_index(self, resource: str, name: str, values: Callable[[Object], Iterable[str]]) -> None:
-        """Keep an index of a resource by computed values (pods by node, claims by volume …). Asking twice for one name is harmless."""
-        if (resource, name) in self._indexes:
+        """Keep an index of a resource by computed values (pods by node, claims by volume …).
+
+        Asking twice is harmless; asking for other values under the same name is a mistake (ValueError).
+        """
+        present = self._indexes.get((resource, name))
+        if present is not None:
+            if getattr(present.values, "__code__", present.values) != getattr(values, "__code__", values):
+                raise ValueError(f"{resource} are indexed by other values under the name {name!r}")
             return
         index = self._indexes[resource, name] = KeysIndex(values)
         for obj in self.objects(resource):

@@ -99,3 +99,15 @@ def test_bytes_are_made_once_and_start_with_the_kind() -> None:
     assert stored.json.startswith(b'{"kind":"Thing","apiVersion":"v1","metadata":')
     with pytest.raises(KeyError):
         storage.remove("a", "n", "y")
+
+
+def test_two_indexes_may_not_share_a_name() -> None:
+    storage = Storage()
+
+    def keep() -> None:
+        storage.add_index("a", "label", lambda obj: obj["metadata"].get("labels") or {})
+
+    keep()
+    keep()  # asking again for the same is harmless
+    with pytest.raises(ValueError, match="a are indexed by other values under the name 'label'"):
+        storage.add_index("a", "label", lambda obj: [obj["metadata"]["name"]])

@@ -37,17 +37,18 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 MANAGER_LABEL = "endpointslice.kubernetes.io/managed-by"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 RESERVED = (SERVICE_LABEL, MANAGER_LABEL, HEADLESS)
+BY_MANAGER = "manager and service"
 NEAR = ("PreferClose", "PreferSameZone", "PreferSameNode")
 
 
 def index_slices(storage: Storage) -> None:
     """Keep slices findable by manager and Service."""
-    storage.add_index(SLICES, "service", lambda piece: (_place(piece),))
+    storage.add_index(SLICES, BY_MANAGER, lambda piece: (_place(piece),))
 
 
 def slices_of(storage: Storage, key: Key, manager: str) -> list[Object]:
     """The slices of a Service that one controller manages."""
-    return storage.find(SLICES, "service", f"{manager}\0{key[0]}\0{key[1]}")
+    return storage.find(SLICES, BY_MANAGER, f"{manager}\0{key[0]}\0{key[1]}")
 
 
 def _place(piece: Object) -> str:
