@@ -71,6 +71,8 @@ class Recorder:
         self._client = client
         self._clock = client.clock
         self._source = {"component": component, **({"host": host} if host else {})}
+        self._latest = 0
+        """Nanoseconds in the newest event's name: events of one source sort by name in the order in which they were told."""
         self._names: OrderedDict[Said, tuple[str, str]] = OrderedDict()
         self._kinds: OrderedDict[Said, Kind] = OrderedDict()
         self._allowances: OrderedDict[str, Allowance] = OrderedDict()
@@ -126,11 +128,11 @@ class Recorder:
     def _create(self, about: Object, said: Said) -> None:
         namespace, name = key_of(about)
         now = self._clock.now()
-        number = int(now.timestamp() * 1_000_000) * 1000 + self._client.seed.below(1_000_000)
+        self._latest = max(int(now.timestamp() * 1_000_000) * 1000, self._latest) + 1 + self._client.seed.below(1000)
         event: Object = {
             "kind": "Event",
             "apiVersion": "v1",
-            "metadata": {"name": f"{name}.{number:x}", "namespace": namespace or "default"},
+            "metadata": {"name": f"{name}.{self._latest:x}", "namespace": namespace or "default"},
             "involvedObject": self._reference(about, said.field_path),
             "reason": said.reason,
             "message": said.message,

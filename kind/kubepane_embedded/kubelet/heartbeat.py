@@ -81,7 +81,7 @@ class Heartbeat:
         self._reported = self._clock.seconds()
         self._client.update_status("nodes", {**node, "status": status})
         for kind, reason in _turned(before, status):
-            word = "NodeReady" if kind == "Ready" else reason
+            word = "NodeReady" if kind == "Ready" else reason.replace("Kubelet", "Node", 1)
             self._kubelet.recorder.event(node, NORMAL, word, f"Node {self._kubelet.name} status is now: {word}")
 
     def _status(self, node: Object, before: Part) -> Part:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from kubepane_embedded.kubelet.processes import Process
+from kubepane_embedded.kubelet.processes import Process, Surroundings
+from kubepane_embedded.kubelet.shell.effects import Context, Output, Steps, complain, say
 
 OPTIONS = ("MYSQL_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD")
 DATA = "/var/lib/mysql"
 MARK = f"{DATA}/ibdata1"
 """The file that shows that the data directory is initialised."""
 VERSION = "8.4.7"
+NO_SOCKET = "Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (2)"
 UNSET = (
     "[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n"
     "    You need to specify one of the following as an environment variable:\n"
@@ -20,6 +22,10 @@ UNSET = (
 
 class MySql(Process):
     """A database: users by its environment, data that stays when its volume does."""
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        around.commands |= {"mysqladmin": self._admin, "mysql": self._client}
 
     def start(self) -> None:
         """Initialise when the data directory is empty, then start the server."""
@@ -74,6 +80,26 @@ class MySql(Process):
         if env.get("MYSQL_USER"):
             users[env["MYSQL_USER"]] = env.get("MYSQL_PASSWORD") or ""
         return users
+
+    def _admin(self, shell: Context, arguments: list[str]) -> Steps:
+        """`mysqladmin ping`: alive once it takes connections, whatever the password."""
+        if "ping" not in arguments:
+            return (yield from complain("mysqladmin: only ping is simulated"))
+        if self.up:
+            return (yield from say("mysqld is alive"))
+        yield Output(2, "mysqladmin: connect to server at 'localhost' failed\n")
+        return (yield from complain(f"error: '{NO_SOCKET}'"))
+
+    def _client(self, shell: Context, arguments: list[str]) -> Steps:
+        """`mysql -u… -p… -e …`: says who may come in; there are no tables."""
+        options = {one[1]: one[2:] for one in arguments if one.startswith("-") and not one.startswith("--") and len(one) > 2}
+        user, password = options.get("u", "root"), options.get("p", "")
+        if not self.up:
+            return (yield from complain(f"ERROR 2002 (HY000): {NO_SOCKET}"))
+        if (self.credentials(self.around.image.ports[0]) or {}).get(user) != password:
+            using = "YES" if password else "NO"
+            return (yield from complain(f"ERROR 1045 (28000): Access denied for user '{user}'@'localhost' (using password: {using})"))
+        return 0
 
     def _moment(self) -> str:
         return self.around.now().strftime("%Y-%m-%d %H:%M:%S")

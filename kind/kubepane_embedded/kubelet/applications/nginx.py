@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from kubepane_embedded.kubelet.processes import Process
+from kubepane_embedded.kubelet.processes import Process, Surroundings
+from kubepane_embedded.kubelet.shell.effects import Context, Steps, complain
 
+VERSION = "nginx/1.29.3"
 ENTRY = "/docker-entrypoint.sh"
 START = (
     f"{ENTRY}: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
@@ -18,6 +20,10 @@ PAGES = {"/": 615, "/index.html": 615}
 class Nginx(Process):
     """Serves the welcome page and what is mounted into its document root."""
 
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        around.commands["nginx"] = self._control
+
     def start(self) -> None:
         """The entrypoint's lines."""
         for line in START:
@@ -27,7 +33,7 @@ class Nginx(Process):
     def come_up(self) -> None:
         """The server's own lines."""
         super().come_up()
-        for text in ('using the "epoll" event method', "nginx/1.29.3", "start worker processes"):
+        for text in ('using the "epoll" event method', VERSION, "start worker processes"):
             self._notice(text)
 
     def http(self, port: int, path: str, agent: str) -> int | None:
@@ -45,6 +51,17 @@ class Nginx(Process):
         """Shut down fast."""
         self._notice("signal 15 (SIGTERM) received, exiting")
         super().terminate()
+
+    def _control(self, shell: Context, arguments: list[str]) -> Steps:
+        """`nginx -t`, `nginx -s quit`, `nginx -v`."""
+        if "-t" in arguments:
+            path = "/etc/nginx/nginx.conf"
+            lines = f"nginx: the configuration file {path} syntax is ok\nnginx: configuration file {path} test is successful"
+            return (yield from complain(lines, 0))
+        if "quit" in arguments or "stop" in arguments:
+            self.terminate()
+            return 0
+        return (yield from complain(f"nginx version: {VERSION}", 0))
 
     def _notice(self, text: str) -> None:
         self.around.say(f"{self.around.now():%Y/%m/%d %H:%M:%S} [notice] 1#1: {text}")

@@ -10,6 +10,8 @@ from kubepane_embedded.kubelet.shell.effects import FOREVER, Command, Context, E
 
 ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\\\": "\\", "\\a": "\a", "\\0": "\0"}
 ESCAPE = re.compile(r"\\[ntra0\\]")
+NO_FILE = {"cat": "can't open '{}'", "tail": "can't open '{}'"}
+"""How a command names a file that is not there, where it does not only say the name."""
 FORMAT = re.compile(r"%(-?\d*)([sdqxc%])")
 
 
@@ -26,7 +28,7 @@ def inputs(shell: Context, names: list[str], command: str) -> Generator[Effect, 
     for name in names:
         text = shell.around.files.read(shell.path(name)) if name != "/dev/null" else ""
         if text is None:
-            yield Output(2, f"{command}: {name}: No such file or directory\n")
+            yield Output(2, f"{command}: {NO_FILE.get(command, '{}').format(name)}: No such file or directory\n")
             return None
         found.append(text)
     return "".join(found)
@@ -74,7 +76,7 @@ def _cat(shell: Context, arguments: list[str]) -> Steps:
         if name != "-" and shell.around.files.is_folder(shell.path(name)):
             status = yield from complain("cat: read error: Is a directory")
             continue
-        text = yield from inputs(shell, [name], "cat: can't open")
+        text = yield from inputs(shell, [name], "cat")
         if text is None:
             status = 1
         elif text:
