@@ -49,11 +49,11 @@ def sets() -> list[ManifestSet]:
 
 def find(name: str) -> ManifestSet:
     """The set of this name; KeyError, whose text names those that there are, for another."""
-    known = {one.name: one for one in sets()}
-    if name not in known:
-        text = f"no bundled set is called {name}; there are {', '.join(known)}"
+    folder = places.MANIFESTS / name
+    if not name or not folder.resolve().is_relative_to(places.MANIFESTS.resolve()) or not (folder / kustomization.FILE).is_file():
+        text = f"no bundled set is called {name}; there are {', '.join(one.name for one in sets())}"
         raise KeyError(text)
-    return known[name]
+    return _read(folder)
 
 
 def _read(folder: Path) -> ManifestSet:

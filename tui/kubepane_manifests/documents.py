@@ -15,19 +15,16 @@ class Unbuildable(Exception):
     """A set that cannot be made into objects; the text names the file and what is wrong."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: it knows no dates, so that `2026-01-02` stays a text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP] for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
+# YAML as Kubernetes reads it: it knows no dates, so that `2026-01-02` stays a text.
+_RESOLVERS = {first: [(tag, form) for tag, form in known if tag != _TIMESTAMP] for first, known in _BASE.yaml_implicit_resolvers.items()}
+_LOADER: Any = type("_Loader", (_BASE,), {"yaml_implicit_resolvers": _RESOLVERS})
 
 
 def parse(text: str, where: Path) -> list[Any]:
     """The documents of a text that are not empty."""
     try:
-        return [one for one in yaml.load_all(text, _Loader) if one is not None]
+        return [one for one in yaml.load_all(text, _LOADER) if one is not None]
     except yaml.YAMLError as error:
         raise Unbuildable(f"{where}: {' '.join(str(error).split())}") from None
 

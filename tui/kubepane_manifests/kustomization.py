@@ -125,8 +125,8 @@ def _merge(obj: Object, change: Object) -> Object | None:
 def _furnished(obj: Object, about: dict[str, Any], folder: Path) -> Object:
     """An object with the namespace and labels that a kustomization gives to all of its own."""
     metadata = dict(obj["metadata"])
-    if about.get("namespace") and obj["kind"] not in CLUSTER_WIDE:
-        metadata["namespace"] = about["namespace"]
+    if about.get("namespace") and (obj["kind"] == "Namespace" or obj["kind"] not in CLUSTER_WIDE):
+        metadata["name" if obj["kind"] == "Namespace" else "namespace"] = about["namespace"]
     for entry in about.get("labels") or ():
         if unknown := sorted({*entry} - {"pairs"}):
             raise Unbuildable(f"{folder / FILE}: {', '.join(unknown)} of labels: only kubectl kustomize can do this")

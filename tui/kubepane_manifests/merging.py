@@ -51,7 +51,7 @@ def _merged_list(old: list[Any], patch: list[Any], key: str, field: str) -> list
     held = {one[key]: one for one in old}
     changed = {one[key] for one in patch}
     kept = [one for one in patch if one.get(DIRECTIVE) != "delete"]
-    return [merged(held.get(one[key]), one, "", field) for one in kept] + [one for one in old if one[key] not in changed]
+    return [merged(held.get(one[key]), one, field) for one in kept] + [one for one in old if one[key] not in changed]
 
 
 def patched(obj: Object, operations: list[Any]) -> Object:
