@@ -54,13 +54,15 @@ class ReplicaSetController:
         replica_set = self._storage.read(REPLICA_SETS, *key)
         if replica_set is None:
             return
-        pods = self._active(replica_set)
+        revision, owned = self._storage.revision, self._owned(replica_set)
+        pods = self._active(replica_set, owned)
         refusal = None if is_deleting(replica_set) else self._manage(replica_set, pods)
         present = self._storage.read(REPLICA_SETS, *key)
         if present is None or uid_of(present) != uid_of(replica_set):
             return
-        missing = wanted_replicas(replica_set) - len(pods)
-        self._write_status(present, missing, refusal)
+        if self._storage.revision != revision:
+            owned = self._owned(present)
+        self._write_status(present, owned, wanted_replicas(replica_set) - len(pods), refusal)
         if refusal is not None:
             raise refusal
 
@@ -68,11 +70,11 @@ class ReplicaSetController:
         owned = self._storage.owned(uid_of(replica_set))
         return [pod for resource, pod in owned if resource == "pods" and is_controlled_by(pod, replica_set)]
 
-    def _active(self, replica_set: Object) -> list[Object]:
+    def _active(self, replica_set: Object, owned: list[Object]) -> list[Object]:
         """Pods that count, after adopting and releasing."""
         selector = LabelSelector.of(replica_set["spec"].get("selector"))
         free = orphans(self._storage, "pods", key_of(replica_set)[0], selector)
-        candidates = [pod for pod in (*self._owned(replica_set), *free) if is_active(pod)]
+        candidates = [pod for pod in (*owned, *free) if is_active(pod)]
         return claim(self._client, "pods", replica_set, candidates)
 
     def _manage(self, replica_set: Object, pods: list[Object]) -> ApiError | None:
@@ -112,9 +114,8 @@ class ReplicaSetController:
         siblings = [one for resource, one in self._storage.owned(owner["uid"]) if resource == REPLICA_SETS]
         return [pod for sibling in siblings for pod in self._owned(sibling)]
 
-    def _write_status(self, replica_set: Object, missing: int, refusal: ApiError | None) -> None:
+    def _write_status(self, replica_set: Object, pods: list[Object], missing: int, refusal: ApiError | None) -> None:
         now = self._core.clock.now()
-        pods = self._owned(replica_set)
         status = counted(replica_set, pods, now)
         conditions = _conditions(replica_set, missing, refusal, self._core.clock.stamp())
         if conditions:
