@@ -6,6 +6,7 @@ import pytest
 
 from embedded.nodeobjects import add_node, keep_alive, pod_on, renew, report, run_pod, taint_keys
 from embedded.volumeobjects import advance, said
+from kubepane_embedded.controllers.nodehealth import NodeHealth
 from kubepane_embedded.controllers.nodelifecycle import NodeLifecycle
 from kubepane_embedded.core import Core
 from kubepane_embedded.nodes import add_nodes
@@ -131,8 +132,56 @@ def test_lost_nodes_are_tainted_ten_seconds_apart(core: Core) -> None:
         keep_alive(core, name)
     advance(core, 51)
     assert [LOST[0] in taint_keys(core, name) for name in "ab"] == [True, False]
-    advance(core, 10)
+    advance(core, 7)
+    assert LOST[0] not in taint_keys(core, "b")
+    advance(core, 3)
     assert LOST[0] in taint_keys(core, "b")
+
+
+def test_a_taint_of_the_wrong_kind_is_swapped_without_waiting(core: Core) -> None:
+    NodeLifecycle(core).start()
+    for name in ("a", "b", "w1", "w2"):
+        add_node(core, name)
+    for name in "ab":
+        report(core, name, Ready="False")
+    advance(core, 1)
+    assert "node.kubernetes.io/not-ready:NoExecute" in taint_keys(core, "a")
+    report(core, "a", Ready="Unknown")
+    advance(core, 5)
+    assert sorted(taint_keys(core, "a")) == LOST
+    assert taint_keys(core, "b") == ["node.kubernetes.io/not-ready:NoSchedule"]
+
+
+def test_when_the_last_nodes_fall_silent_the_first_ones_are_let_be(core: Core) -> None:
+    NodeLifecycle(core).start()
+    for name in "ab":
+        add_node(core, name)
+    advance(core, 30)
+    renew(core, "b")
+    advance(core, 30)
+    assert LOST[0] in taint_keys(core, "a")
+    advance(core, 30)
+    assert [taint_keys(core, name) for name in "ab"] == [[LOST[1]]] * 2
+
+
+def test_reports_alone_keep_a_node_alive(cluster: Core) -> None:
+    for _ in range(10):
+        advance(cluster, 40)
+        report(cluster, "n")
+    assert "NodeNotReady" not in [reason for _, reason, _ in said(cluster, "n")]
+
+
+def test_an_excused_node_has_its_whole_grace_again(core: Core) -> None:
+    health = NodeHealth(core.client("kube-controller-manager"), core.storage)
+    add_node(core, "n")
+    node = core.client("test").get("nodes", "", "n")
+    health.check(node)
+    advance(core, 45)
+    health.excuse_all()
+    advance(core, 45)
+    assert health.check(node) is node
+    advance(core, 6)
+    assert health.check(node) is not node
 
 
 def test_when_all_nodes_fall_silent_at_once_nothing_is_driven_away(core: Core) -> None:

@@ -127,6 +127,40 @@ def test_a_claim_bound_to_anothers_volume_is_lost(cluster: Core) -> None:
     assert said(cluster, "c")[-1][1] == "ClaimMisbound"
 
 
+def test_the_size_of_a_bound_claim_is_left_to_whoever_resizes_it(cluster: Core) -> None:
+    bound_pair(cluster)
+    cluster.client("resizer").patch("persistentvolumes", "", "v", {"spec": {"capacity": {"storage": "2Gi"}}})
+    advance(cluster, 20)
+    assert the_claim(cluster, "c")["status"]["capacity"] == {"storage": "1Gi"}
+
+
+def test_a_volume_whose_claim_took_another_is_free_again(cluster: Core) -> None:
+    there, here = bound_pair(cluster)
+    reference = there["spec"]["claimRef"]
+    make(cluster, volume("kept", claimRef=reference))
+    again = volume("freed", claimRef=reference)
+    again["metadata"]["annotations"] = {CONTROLLED: "yes"}
+    make(cluster, again)
+    advance(cluster, 1)
+    assert here["spec"]["volumeName"] == "v"
+    kept, freed = the_volume(cluster, "kept"), the_volume(cluster, "freed")
+    assert kept["spec"]["claimRef"].keys() == reference.keys() - {"uid"}
+    assert "claimRef" not in freed["spec"]
+    assert "annotations" not in freed["metadata"] or CONTROLLED not in freed["metadata"]["annotations"]
+    assert (kept["status"]["phase"], freed["status"]["phase"]) == ("Available", "Available")
+
+
+def test_a_volume_that_cannot_be_deleted_is_told_once(cluster: Core) -> None:
+    make(cluster, volume("v", persistentVolumeReclaimPolicy="Delete"))
+    advance(cluster)
+    make(cluster, claim("c"))
+    advance(cluster, 1)
+    cluster.client("test").delete("persistentvolumeclaims", "default", "c")
+    cluster.client("test").patch("persistentvolumeclaims", "default", "c", {"metadata": {"finalizers": None}})
+    advance(cluster, 60)
+    assert [event["count"] for event in cluster.storage.objects("events") if event["reason"] == "VolumeFailedDelete"] == [1]
+
+
 NODES = {"a": {"kubernetes.io/hostname": "a"}, "b": {"kubernetes.io/hostname": "b"}}
 
 

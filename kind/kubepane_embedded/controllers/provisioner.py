@@ -70,7 +70,7 @@ class ExternalProvisioner:
         """The provisioner and class that are to make a volume for a claim now, or None."""
         name = annotations_of(claim).get(PROVISIONER) or ""
         found = self._storage.read(CLASSES, "", class_name(claim))
-        if claim["spec"].get("volumeName") or is_deleting(claim) or name not in KNOWN or found is None or found.get("provisioner") != name:
+        if claim["spec"].get("volumeName") or name not in KNOWN or found is None or found.get("provisioner") != name:
             return None
         if waits_for_consumer(self._storage, claim) and not annotations_of(claim).get(SELECTED_NODE):
             return None
@@ -85,7 +85,7 @@ class ExternalProvisioner:
         if _fault(claim, storage_class) == "never":
             return
         if claim["spec"].get("volumeMode") == "Block":
-            self._give_up(claim, name, f"{name} does not support block volume provisioning")
+            self._recorder(name).event(claim, WARNING, "ProvisioningFailed", f"{name} does not support block volume provisioning")
         elif self._node_is_gone(claim):
             self._reschedule(claim, name)
         else:
@@ -143,12 +143,6 @@ class ExternalProvisioner:
     def _again(self, key: Key, uid: str) -> None:
         self._working.discard(uid)
         self._claims.add(key)
-
-    def _give_up(self, claim: Object, name: str, why: str) -> None:
-        """A claim that can never be served is told once."""
-        if uid_of(claim) not in self._failures:
-            self._failures[uid_of(claim)] = TRIES
-            self._recorder(name).event(claim, WARNING, "ProvisioningFailed", why)
 
     def _node_is_gone(self, claim: Object) -> bool:
         node = annotations_of(claim).get(SELECTED_NODE)
