@@ -153,6 +153,21 @@ def test_finalizer_of_a_pod_keeps_everything_waiting(cluster: Core) -> None:
     assert shop(cluster) is None
 
 
+def test_nothing_is_orphaned(cluster: Core) -> None:
+    client = cluster.client("test")
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
+    client.create("deployments.apps", {"metadata": {"name": "d", "namespace": "shop", "finalizers": ["example.com/hold"]}, "spec": spec})
+    client.delete("deployments.apps", "shop", "d", propagation="Orphan")
+    client.patch("deployments.apps", "shop", "d", {"metadata": {"finalizers": ["orphan", "example.com/hold"]}})
+    delete(cluster)
+    cluster.clock._heap.clear()  # the garbage collector sleeps
+    NamespaceController(cluster).start()
+    advance(cluster, 6)
+    found = cluster.storage.read("deployments.apps", "shop", "d")
+    assert found is not None
+    assert found["metadata"]["finalizers"] == ["example.com/hold"]
+
+
 def test_one_that_was_going_already_at_the_start(core: Core) -> None:
     core.client("test").create("namespaces", {"metadata": {"name": "shop"}})
     delete(core)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubepane_embedded.core import Core
+from kubepane_embedded.deletion import FOREGROUND, ORPHAN
 from kubepane_embedded.errors import ApiError
 from kubepane_embedded.meta import Key, Object, clone, finalizers_of, is_deleting, key_of
 from kubepane_embedded.podfacts import is_finished
@@ -109,6 +110,8 @@ class NamespaceController:
             running = (pod for pod in self._storage.objects("pods", namespace) if not is_finished(pod))
             grace = max(((pod.get("spec") or {}).get("terminationGracePeriodSeconds") or 0 for pod in running), default=0)
         for obj in self._storage.objects(resource, namespace):
+            if is_deleting(obj) and not {ORPHAN, FOREGROUND} & set(finalizers_of(obj)):
+                continue  # asked already: a second wish would change nothing
             try:
                 self._client.delete(resource, *key_of(obj), propagation="Background")
             except ApiError as refusal:
