@@ -56,6 +56,13 @@ _NGINX = Application(
     2.0, 0.3, 1, 6 * MIB, "nginx", (80,), ("/docker-entrypoint.sh", "nginx", "-g", "daemon off;"), 0.1, 72_225_394, VERSIONS + r"|perl|otel"
 )
 _PAUSE = Application(0.2, 0.0, 0, MIB // 2, "pause", (), ("/pause",), 0.0, 319_900, shell=False, user=65535)
+
+
+def _addon(cpu: int, memory: int, size: int, *ports: int) -> Application:
+    """A part of the cluster itself; its image came with the node."""
+    return Application(0.3, 0.6, cpu, memory * MIB, "server", ports, ("/entrypoint",), 0.2, size, shell=False)
+
+
 KNOWN: dict[str, Application] = {
     "mrsinghdocker/chatapp": _CHATAPP,
     "mysql": _MYSQL,
@@ -70,6 +77,12 @@ KNOWN: dict[str, Application] = {
     "ubuntu": _small(29_720_000, "/bin/bash", VERSIONS + r"|jammy|noble"),
     "curlimages/curl": _small(9_300_000, "curl")._replace(user=100),
     "registry.k8s.io/pause": _PAUSE,
+    "registry.k8s.io/coredns/coredns": _addon(3, 30, 21_168_808, 53, 9153, 8080, 8181),
+    "registry.k8s.io/kube-proxy": _addon(1, 20, 25_963_482, 10256),
+    "registry.k8s.io/metrics-server/metrics-server": _addon(4, 40, 22_511_104, 10250),
+    "registry.k8s.io/ingress-nginx/controller": _addon(2, 90, 101_000_000, 80, 443, 10254),
+    "quay.io/calico/node": _addon(25, 120, 156_000_000, 9099),
+    "kindest/local-path-provisioner": _addon(1, 12, 21_000_000),
     "traefik/whoami": Application(0.8, 0.1, 1, 6 * MIB, "server", (80,), ("/whoami",), 0.1, 2_900_000, shell=False),
     "registry.k8s.io/hpa-example": Application(4.0, 1.0, 1, 20 * MIB, "server", (80,), ("apache2-foreground",), 0.2, 178_000_000),
     "registry.k8s.io/e2e-test-images/agnhost": Application(2.0, 0.2, 1, 10 * MIB, "pause", (), ("/agnhost", "pause"), 0.1, 51_000_000),

@@ -92,8 +92,9 @@ class MySql(Process):
 
     def _client(self, shell: Context, arguments: list[str]) -> Steps:
         """`mysql -u… -p… -e …`: says who may come in; there are no tables."""
-        options = {one[1]: one[2:] for one in arguments if one.startswith("-") and not one.startswith("--") and len(one) > 2}
-        user, password = options.get("u", "root"), options.get("p", "")
+        options = dict(_option(one) for one in arguments if one.startswith("-"))
+        user = options.get("user") or "root"
+        password = options.get("password") or shell.variables.get("MYSQL_PWD") or ""
         if not self.up:
             return (yield from complain(f"ERROR 2002 (HY000): {NO_SOCKET}"))
         if (self.credentials(self.around.image.ports[0]) or {}).get(user) != password:
@@ -109,3 +110,11 @@ class MySql(Process):
 
     def _server(self, text: str) -> None:
         self.around.say(f"{self.around.now():%Y-%m-%dT%H:%M:%S.%fZ} {text}")
+
+
+def _option(word: str) -> tuple[str, str]:
+    """`--user=x` or `-ux` as name and value."""
+    if word.startswith("--"):
+        name, _, value = word[2:].partition("=")
+        return name, value
+    return {"u": "user", "p": "password"}.get(word[1:2], word[1:2]), word[2:]

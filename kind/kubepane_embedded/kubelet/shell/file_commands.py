@@ -75,6 +75,23 @@ def _touch(shell: Context, arguments: list[str]) -> Steps:
     return status
 
 
+def _set(command: str) -> Command:
+    """chown and chmod: owners and modes are not kept, so nothing changes but what the command says of missing files."""
+
+    def run(shell: Context, arguments: list[str]) -> Steps:
+        names = [one for one in arguments if not one.startswith("-")][1:]
+        if not names:
+            return (yield from complain(f"{command}: usage: {command} [-R] WHAT FILE..."))
+        status = 0
+        for name in names:
+            path = shell.path(name)
+            if shell.around.files.read(path) is None and not shell.around.files.is_folder(path):
+                status = yield from complain(f"{command}: {name}: No such file or directory")
+        return status
+
+    return run
+
+
 def _cp(shell: Context, arguments: list[str]) -> Steps:
     names = [one for one in arguments if not one.startswith("-")]
     if len(names) != 2:
@@ -137,6 +154,9 @@ FILE_COMMANDS: dict[str, Command] = {
     "rm": _rm,
     "touch": _touch,
     "cp": _cp,
+    "chown": _set("chown"),
+    "chmod": _set("chmod"),
+    "chgrp": _set("chgrp"),
     "test": _test,
     "[": _test,
 }

@@ -36,6 +36,7 @@ class Shell:
         self.status = 0
         self.traps: dict[str, str] = {}
         self.parameters: list[str] = []
+        self._zeroth = name
         self.name = name
         self._busy = 0
         self.strict = False
@@ -47,6 +48,8 @@ class Shell:
             return (yield from self._node(node))
         except ShellExit as end:
             return end.status
+        except LoopControl:
+            return self.status
         except ShellSyntaxError as trouble:
             return (yield from complain(f"{self.name}: {trouble}", 2))
         except RecursionError:
@@ -58,6 +61,8 @@ class Shell:
             self.status = yield from self._node(parse(program))
         except LoopControl:
             pass
+        except RecursionError:
+            self.status = yield from complain(f"{self.name}: out of memory", 2)
         except ShellSyntaxError as trouble:
             self.status = yield from complain(f"{self.name}: {trouble}", 2)
         return self.status
@@ -70,7 +75,7 @@ class Shell:
         if name in special:
             return special[name]
         if name.isdigit():
-            return self.name if name == "0" else next(iter(self.parameters[int(name) - 1 : int(name)]), None)
+            return self._zeroth if name == "0" else next(iter(self.parameters[int(name) - 1 : int(name)]), None)
         return self.variables.get(name)
 
     def assign(self, name: str, value: str) -> None:
@@ -274,7 +279,7 @@ class Shell:
         if "c" in options:
             if not arguments:
                 return (yield from complain(f"{self.name}: -c requires an argument", 2))
-            self.parameters = arguments[2:]
+            self._zeroth, self.parameters = next(iter(arguments[1:]), self.name), arguments[2:]
             return (yield from self.run(arguments[0]))
         if arguments:
             text = self.around.files.read(self.path(arguments[0]))
