@@ -149,8 +149,8 @@ def test_a_host_port_that_comes_free_is_used() -> None:
     assert bench.node_of("second") == "kubepane-worker"
 
 
-def test_an_error_backs_off_from_one_second_to_ten(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(workers=1).start()
+def broken_bind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let every binding fail; the times of the tries."""
     tries: list[float] = []
 
     def refuse(namespace: str, name: str, node: str) -> None:
@@ -158,6 +158,12 @@ def test_an_error_backs_off_from_one_second_to_ten(monkeypatch: pytest.MonkeyPat
         raise ApiError(500, "InternalError", "broken")
 
     monkeypatch.setattr(bench.scheduler._client, "bind", refuse)
+    return tries
+
+
+def test_an_error_backs_off_from_one_second_to_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(workers=1).start()
+    tries = broken_bind(bench, monkeypatch)
     bench.pod("web")
     bench.clock.advance(40)
     assert tries == [0, 1, 3, 7, 15, 25, 35]
@@ -166,6 +172,16 @@ def test_an_error_backs_off_from_one_second_to_ten(monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
     bench.clock.advance(10)
     assert bench.node_of("web") == "kubepane-worker"
+
+
+def test_a_pod_deleted_while_it_backs_off_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(workers=1).start()
+    tries = broken_bind(bench, monkeypatch)
+    bench.pod("web")
+    bench.clock.advance(2)
+    bench.client.delete("pods", NAMESPACE, "web", grace=0)
+    bench.clock.advance(60)
+    assert tries == [0, 1]
 
 
 def test_a_rejected_pod_is_tried_early_when_nothing_else_is_to_be_done() -> None:
