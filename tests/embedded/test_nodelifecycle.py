@@ -164,6 +164,20 @@ def test_when_the_last_nodes_fall_silent_the_first_ones_are_let_be(core: Core) -
     assert [taint_keys(core, name) for name in "ab"] == [[LOST[1]]] * 2
 
 
+def test_the_first_node_that_is_back_buys_time_for_the_others(core: Core) -> None:
+    NodeLifecycle(core).start()
+    for name in "ab":
+        add_node(core, name)
+        report(core, name, Ready="False")
+    advance(core, 41)
+    report(core, "b")
+    keep_alive(core, "b")
+    advance(core, 40)
+    assert status_of(core, "a") == "False"
+    advance(core, 20)
+    assert status_of(core, "a") == "Unknown"
+
+
 def test_reports_alone_keep_a_node_alive(cluster: Core) -> None:
     for _ in range(10):
         advance(cluster, 40)
