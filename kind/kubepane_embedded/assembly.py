@@ -8,10 +8,13 @@ from kubepane_embedded.controllers.daemonsets import DaemonSetController
 from kubepane_embedded.controllers.deployments import DeploymentController
 from kubepane_embedded.controllers.endpoints import EndpointsController
 from kubepane_embedded.controllers.endpointslices import EndpointSliceController
+from kubepane_embedded.controllers.expiry import EventExpiry
 from kubepane_embedded.controllers.garbage import GarbageCollector
+from kubepane_embedded.controllers.ingresses import IngressController
 from kubepane_embedded.controllers.job_ttl import TtlAfterFinishedController
 from kubepane_embedded.controllers.jobs import JobController
 from kubepane_embedded.controllers.mirroring import MirroringController
+from kubepane_embedded.controllers.namespace_furniture import FurnitureController
 from kubepane_embedded.controllers.namespaces import NamespaceController
 from kubepane_embedded.controllers.nodelifecycle import NodeLifecycle
 from kubepane_embedded.controllers.podgc import PodGarbageCollector
@@ -53,6 +56,9 @@ CONTROLLERS = (
     VolumeProtection,
     DisruptionController,
     QuotaController,
+    IngressController,
+    FurnitureController,
+    EventExpiry,
 )
 
 
