@@ -27,6 +27,7 @@ from kubepane_embedded.checks import (
     too_long,
     unsupported,
 )
+from kubepane_embedded.cronschedule import CronError, load_zone, parse as parse_schedule
 from kubepane_embedded.errors import Cause
 from kubepane_embedded.meta import Object
 from kubepane_embedded.selectors import LabelSelector
@@ -201,15 +202,36 @@ def _job_update(obj: Object, old: Object) -> Causes:
 def _cron_job(obj: Object) -> Causes:
     spec = obj["spec"]
     causes: Causes = []
-    schedule = spec.get("schedule")
-    if not schedule:
-        causes.append(required("spec.schedule"))
-    elif len(str(schedule).split()) != 5 and not str(schedule).startswith("@"):
-        rule = f"expected exactly 5 fields, found {len(str(schedule).split())}: [{' '.join(str(schedule).split())}]"
-        causes.append(invalid_value("spec.schedule", schedule, rule))
+    causes += _schedule(spec)
     if spec.get("concurrencyPolicy") not in ("Allow", "Forbid", "Replace"):
         causes.append(unsupported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ["Allow", "Forbid", "Replace"]))
     return causes + _job_spec((spec.get("jobTemplate") or {}).get("spec") or {}, "spec.jobTemplate.spec")
+
+
+def _schedule(spec: Part) -> Causes:
+    schedule, zone = str(spec.get("schedule") or ""), spec.get("timeZone")
+    if not schedule:
+        return [required("spec.schedule")]
+    causes: Causes = []
+    try:
+        parse_schedule(schedule)
+    except CronError as wrong:
+        causes.append(invalid_value("spec.schedule", schedule, str(wrong)))
+    if "TZ" in schedule:
+        causes.append(invalid_value("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"))
+    return causes + ([] if zone is None else _time_zone(str(zone)))
+
+
+def _time_zone(zone: str) -> Causes:
+    if not zone:
+        return [invalid_value("spec.timeZone", zone, "timeZone must be nil or non-empty string")]
+    if zone.lower() == "local":
+        return [invalid_value("spec.timeZone", zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")]
+    try:
+        load_zone(zone)
+    except CronError as unknown:
+        return [invalid_value("spec.timeZone", zone, str(unknown))]
+    return []
 
 
 @checks("services")

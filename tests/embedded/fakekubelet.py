@@ -74,7 +74,7 @@ class FakeKubelet:
         raise AssertionError("pods never come to rest")
 
     def events(self, about: str, namespace: str = "default") -> list[str]:
-        """`reason: message` of all events about an object of a name, in the order they were first written."""
+        """`reason: message` of all events about an object of a name, in the order they were last written."""
         found = [event for event in self.core.storage.objects("events", namespace) if event["involvedObject"]["name"] == about]
         found.sort(key=lambda event: int(event["metadata"]["resourceVersion"]))
         return [f"{event['reason']}: {event['message']}" for event in found]
