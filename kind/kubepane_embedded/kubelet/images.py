@@ -50,8 +50,8 @@ def _small(size: int, command: str = "sh", tags: str = VERSIONS) -> Application:
     return Application(0.8, 0.1, 0, MIB, "shell", (), (command,), 0.1, size, tags)
 
 
-_CHATAPP = Application(4.0, 6.0, 8, 180 * MIB, "chatapp", (8080,), ("java", "-jar", "/app.jar"), 1.2, 301_204_480, r"k8s|latest|v?\d+(\.\d+){0,2}")
-_MYSQL = Application(5.0, 5.0, 6, 220 * MIB, "mysql", (3306, 33060), ("docker-entrypoint.sh", "mysqld"), 1.5, 242_548_736)
+_CHATAPP = Application(4.0, 7.0, 8, 180 * MIB, "chatapp", (8080,), ("java", "-jar", "/app.jar"), 1.2, 301_204_480, r"k8s|latest|v?\d+(\.\d+){0,2}")
+_MYSQL = Application(2.5, 1.8, 6, 220 * MIB, "mysql", (3306, 33060), ("docker-entrypoint.sh", "mysqld"), 1.5, 242_548_736)
 _NGINX = Application(
     2.0, 0.3, 1, 6 * MIB, "nginx", (80,), ("/docker-entrypoint.sh", "nginx", "-g", "daemon off;"), 0.1, 72_225_394, VERSIONS + r"|perl|otel"
 )

@@ -36,12 +36,12 @@ class ChatApp(Process):
         host = self.around.hostname
         self._log("INFO", "c.s.chatapp.ChatAppApplication", f"Starting ChatAppApplication v1.0 using Java 17.0.9 on {host} with PID 1")
         self._log("INFO", "c.s.chatapp.ChatAppApplication", 'No active profile set, falling back to 1 default profile: "default"')
-        self.around.later(self.around.start_seconds * 0.5, self._connect)
+        self.around.later(self.around.start_seconds * 0.6, self._connect)
 
     def _connect(self) -> None:
         self._log("INFO", TOMCAT, f"Tomcat initialized with port(s): {self._port()} (http)")
         if not self.around.env.get("SPRING_DATASOURCE_URL"):
-            self.around.later(self.around.start_seconds * 0.5, self.come_up)
+            self.around.later(self.around.start_seconds * 0.4, self.come_up)
             return
         self._log("INFO", POOL, "HikariPool-1 - Starting...")
         trouble = self._trouble()
@@ -49,7 +49,7 @@ class ChatApp(Process):
             self.around.later(self.around.start_seconds * 0.3, lambda: self._fail(trouble))
         else:
             self._log("INFO", POOL, "HikariPool-1 - Start completed.")
-            self.around.later(self.around.start_seconds * 0.5, self.come_up)
+            self.around.later(self.around.start_seconds * 0.4, self.come_up)
 
     def _trouble(self) -> str:
         """Why the database cannot be used, "" when it can."""
