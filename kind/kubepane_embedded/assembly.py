@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubepane_embedded.controllers.autoscaler import HpaController
 from kubepane_embedded.controllers.budgets import DisruptionController
+from kubepane_embedded.controllers.cronjobs import CronJobController
 from kubepane_embedded.controllers.daemonsets import DaemonSetController
 from kubepane_embedded.controllers.deployments import DeploymentController
 from kubepane_embedded.controllers.endpoints import EndpointsController
@@ -47,6 +48,7 @@ CONTROLLERS = (
     DaemonSetController,
     JobController,
     TtlAfterFinishedController,
+    CronJobController,
     EndpointSliceController,
     EndpointsController,
     MirroringController,
