@@ -52,7 +52,7 @@ class Bench:
         spec = {"replicas": replicas, "selector": {"matchLabels": LABELS}, "template": template}
         created = self.client.create("replicasets.apps", {"metadata": meta, "spec": spec})
         self.core.clock._reach(self.core.clock.seconds() + 1)  # a second older than the next one
-        status = {"replicas": replicas, "availableReplicas": available}
+        status = {"replicas": replicas, "availableReplicas": available, "observedGeneration": 1}
         return self.client.patch_status("replicasets.apps", "default", created["metadata"]["name"], status)
 
     def rollout(self, now: Object, before: Object, new: int | None, old: list[int], available: dict[str, int] | None = None) -> Rollout:

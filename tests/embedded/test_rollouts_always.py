@@ -13,6 +13,7 @@ from kubepane_embedded.controllers.deployments import DeploymentController
 from kubepane_embedded.controllers.replicasets import ReplicaSetController
 from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Key, Object
+from kubepane_embedded.parts import Part
 from kubepane_embedded.podfacts import is_active, is_available
 from kubepane_embedded.seed import Seed
 
@@ -20,13 +21,14 @@ LABELS = {"app": "web"}
 
 
 class Watched:
-    """A Deployment on a core with both controllers; while `strict`, every change of a pod is checked against the promises."""
+    """A Deployment on a core with both controllers, started in either order; while `strict`, every change of a pod is checked against the promises."""
 
     def __init__(self, seed: int, slowest: float, spec: Object) -> None:
         self.core = Core(VirtualClock(), Seed(seed))
         chance = Seed(seed)
-        ReplicaSetController(self.core).start()
-        DeploymentController(self.core).start()
+        controllers: list[Part] = [ReplicaSetController(self.core), DeploymentController(self.core)]
+        for controller in controllers if seed % 2 else reversed(controllers):
+            controller.start()
         TimedKubelet(self.core, ready=lambda _: chance.uniform(0.0, slowest), gone=lambda _: chance.uniform(0.0, slowest)).start()
         self.client = self.core.client("kubectl")
         self.strict = False

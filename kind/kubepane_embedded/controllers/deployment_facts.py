@@ -106,6 +106,11 @@ def reported(replica_sets: Iterable[Object], name: str) -> int:
     return sum((one.get("status") or {}).get(name) or 0 for one in replica_sets)
 
 
+def is_observed(replica_set: Object) -> bool:
+    """Whether the numbers in the status belong to the present spec."""
+    return reported([replica_set], "observedGeneration") >= (replica_set["metadata"].get("generation") or 0)
+
+
 def by_age(replica_set: Object) -> tuple[str, str]:
     """Sort key: oldest first, equal ones by name."""
     meta = replica_set["metadata"]
