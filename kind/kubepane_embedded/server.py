@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from kubepane_embedded import discovery, errors, tables
+from kubepane_embedded import discovery, errors, openapi_v2, tables
 from kubepane_embedded.access import Authenticator
 from kubepane_embedded.clock import Clock, PacedClock, Timer
 from kubepane_embedded.core import Core
@@ -208,6 +208,9 @@ class Server:
             return self._health(parts, request)
         if parts == ["version"]:
             return self._sent(json_answer(VERSION))
+        if parts == ["openapi", "v2"]:
+            media = openapi_v2.media(request.headers.get("Accept", ""))
+            return web.Response(status=406) if media is None else web.Response(body=openapi_v2.document(media), content_type=media)
         if parts[:2] == ["openapi", "v3"]:
             body = self._openapi.index() if len(parts) == 2 else self._openapi.document("/".join(parts[2:]))
             if body is not None:

@@ -122,7 +122,10 @@ async def test_documents(wire: Wire) -> None:
     patch = document.body["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
     assert "fieldValidation" in [parameter["name"] for parameter in patch["parameters"]]
     assert "io.k8s.api.core.v1.PodSpec" in document.body["components"]["schemas"]
-    assert (await wire("GET", "/openapi/v2")).code == 404
+    assert (await wire("GET", "/openapi/v2")).body["definitions"] == {}
+    served = await wire("GET", "/openapi/v2", Accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+    assert served.headers["Content-Type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    assert (await wire("GET", "/openapi/v2", Accept="text/html")).code == 406
 
 
 async def test_identity_may_not_change(wire: Wire) -> None:

@@ -42,5 +42,13 @@ def _create(api: Api, obj: Object) -> Object:
         meta.setdefault("namespace", "default")
     noted = clone(wanted)
     noted["metadata"].setdefault("annotations", {})
-    meta.setdefault("annotations", {})[LAST_APPLIED] = json.dumps(noted, separators=(",", ":"), sort_keys=True) + "\n"
+    meta.setdefault("annotations", {})[LAST_APPLIED] = _as_go(noted) + "\n"
     return api.create(ADMIN, resource, meta.get("namespace", ""), wanted, WriteOptions(manager=MANAGER)).obj
+
+
+def _as_go(obj: Object) -> str:
+    """JSON byte for byte as kubectl writes it, or the first `kubectl apply` finds a difference in this annotation alone."""
+    text = json.dumps(obj, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
