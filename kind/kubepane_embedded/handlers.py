@@ -194,8 +194,12 @@ class ResourceHandlers:
         stored, time = self._stored(call), self.core.clock.stamp()
         present = self.storage.stored(resource.storage, info.namespace, info.name)
         if present is None:
-            if info.subresource or (config["metadata"].get("uid") or config["metadata"].get("resourceVersion")):
+            if info.subresource:
                 raise errors.not_found(resource.group, resource.plural, info.name)
+            if uid := config["metadata"].get("uid"):
+                cause = errors.Cause("FieldValueInvalid", f'Invalid value: "{uid}": field is immutable', "metadata.uid")
+                raise errors.invalid(resource.group, resource.kind, info.name, [cause, cause])
+            config["metadata"].pop("resourceVersion", None)  # it refuses a change of what is there; what is not there is created
             self.authorize_create(call)
             owners = created_owner(stored, config, options, time)
             return self._object(call, view, self.api.create(call.user, stored, info.namespace, config, options, owners), 201)

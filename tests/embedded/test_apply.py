@@ -81,6 +81,17 @@ async def test_bad_applies(wire: Wire) -> None:
     assert (await wire("PATCH", f"{PATH}/d?fieldManager=x", b"- 1", Content_Type=APPLY)).code == 400
 
 
+async def test_a_revision_of_what_is_not_there_is_no_hindrance_but_a_uid_is(wire: Wire) -> None:
+    """As a real 1.35.4 answers: so a resourceVersion says "only if it is not there yet"."""
+    gone = config()
+    gone["metadata"]["uid"] = "was-here-before"
+    assert (await apply(wire, gone)).body["details"]["causes"][0]["field"] == "metadata.uid"
+    fresh = config()
+    fresh["metadata"]["resourceVersion"] = "1"
+    assert (await apply(wire, fresh)).code == 201
+    assert (await apply(wire, fresh)).code == 409
+
+
 async def test_owners_of_ordinary_writes(wire: Wire) -> None:
     created = await wire("POST", PATH, config(replicas=2), User_Agent="maker/1.0")
     entry = created.body["metadata"]["managedFields"][0]
