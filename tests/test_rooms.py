@@ -35,6 +35,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "kubepane_widgets.order": ((), ("textual", "rich", "kubepane")),
     "kubepane_widgets.glyphs": ((), ("textual", "kubepane")),
     "kubepane_embedded": ((), ("textual", "rich", "kubepane", "kubepane_widgets")),
+    "kubepane_manifests": ((), ("textual", "rich", "kubepane", "kubepane_widgets", "kubepane_embedded", *CLIENT)),
     # the client library takes a third of a second: it is loaded after the first paint
     "kubepane.screens": ((), CLIENT),
     "kubepane.app": ((), CLIENT),

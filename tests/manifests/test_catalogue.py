@@ -16,6 +16,7 @@ from manifests.whole import NAMES
 from sources import ROOT
 
 ASKED_FOR = {"namespace", "mysql", "chatapp", "policies", "tolerations", "load", "story", "rbac"}
+README = places.MANIFESTS / "README.md"
 BUILD = "import sys; from hatchling.builders.wheel import WheelBuilder; next(WheelBuilder(sys.argv[1]).build(directory=sys.argv[2], versions=['standard']))"
 
 
@@ -62,7 +63,15 @@ def test_story_is_all_its_parts() -> None:
 def test_every_file_below_manifests_belongs_to_a_set() -> None:
     used = {path.resolve() for one in catalogue.sets() for path in one.files()}
     there = {path for path in places.MANIFESTS.rglob("*") if path.is_file()}
-    assert there == used
+    assert there == used | {README}
+
+
+def test_the_readme_tells_of_every_set_and_its_cure() -> None:
+    rows = re.findall(r"^\| `([\w/-]+)` \|.*\| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(NAMES)
+    for name, last in rows:
+        cure = catalogue.find(name).cure
+        assert cure is None or last.startswith("delete it" if cure[0] == "delete" else f"`{cure[1]}`")
 
 
 def test_a_wheel_holds_all_of_it(tmp_path: Path) -> None:

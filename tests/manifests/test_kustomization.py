@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from kubepane_manifests import catalogue, kustomization
-from kubepane_manifests.documents import Object, Unbuildable
+from kubepane_manifests.documents import Object, Unbuildable, parse
 from manifests.whole import NAMES
 
 KUBECTL = shutil.which("kubectl")
@@ -155,6 +155,10 @@ def test_what_it_cannot_do_is_said(tmp_path: Path, text: str, said: str) -> None
     with pytest.raises(Unbuildable) as error:
         kustomization.build(place)
     assert said in str(error.value)
+
+
+def test_dates_stay_text_as_in_kubernetes() -> None:
+    assert parse("{a: 2026-01-02, b: yes, c: 010, d: ~}\n---\n---\n", Path("x.yaml")) == [{"a": "2026-01-02", "b": True, "c": 8, "d": None}]
 
 
 def test_a_folder_without_a_kustomization(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from kubepane_manifests import places
 from sources import ROOT
 
-FILES = sorted(path for top in (places.MANIFESTS, places.KIND / "addons") for path in top.rglob("*") if path.is_file())
+FILES = sorted(path for top in (places.MANIFESTS, places.KIND / "addons") for path in top.rglob("*") if path.is_file() and path.name != "README.md")
 NEED_NO_COMMENT = {"service.yaml", "ingressclass.yaml", "controller.yaml", "job.yaml"}
 
 
