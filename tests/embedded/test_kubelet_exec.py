@@ -137,8 +137,8 @@ async def test_client_that_goes_leaves_nothing(stage: Stage) -> None:
 
 
 async def test_what_exec_writes_stays_in_the_container(stage: Stage) -> None:
-    await run(stage, ["sh", "-c", "echo kept > /tmp/x"])
-    _, session = await run(stage, ["cat", "/tmp/x"])
+    await run(stage, ["sh", "-c", "echo kept > /run/x"])
+    _, session = await run(stage, ["cat", "/run/x"])
     assert session.shown == "kept\n"
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedded.kubelet_stage import APP, BOX, WEB, Stage
 from kubepane_embedded.errors import ApiError
@@ -103,7 +102,7 @@ def made(stage: Stage, policy: str, startup: bool, init: bool) -> None:
     env = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cfg", "key": "a"}}}]
     main = {"name": "c", "image": WEB, "env": env, "resources": {"limits": {"memory": "64Mi"}}, **probes}
     other = {"name": "d", "image": BOX, "command": ["sh", "-c", "sleep 50; exit 0"]}
-    first = {"initContainers": [{"name": "i", "image": BOX, "command": ["sh", "-c", "sleep 2"]}]} if init else {}
+    first: dict[str, Any] = {"initContainers": [{"name": "i", "image": BOX, "command": ["sh", "-c", "sleep 2"]}]} if init else {}
     stage.pod(containers=[main, other], restartPolicy=policy, terminationGracePeriodSeconds=10, **first)
 
 

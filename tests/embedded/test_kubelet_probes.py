@@ -133,7 +133,7 @@ def test_what_a_failed_probe_says(stage: Stage, action: dict[str, Any], fault: s
 
 
 EXEC = [
-    (["cat", "/tmp/healthy"], "cat: can't open '/tmp/healthy': No such file or directory\n"),
+    (["cat", "/run/healthy"], "cat: can't open '/run/healthy': No such file or directory\n"),
     (["sh", "-c", "echo no; exit 1"], "no\n"),
     (["sleep", "5"], 'command timed out: "sleep 5" timed out after 1s'),
 ]
@@ -147,8 +147,8 @@ def test_exec_probe_runs_in_the_container(stage: Stage, command: list[str], text
 
 
 def test_exec_probe_sees_what_the_container_has_written(stage: Stage) -> None:
-    program = "sleep 10; echo ok > /tmp/healthy; sleep 20; rm /tmp/healthy; sleep 1000"
-    stage.box(program, container={"readinessProbe": {"exec": {"command": ["cat", "/tmp/healthy"]}, "periodSeconds": 2, "failureThreshold": 1}})
+    program = "sleep 10; echo ok > /run/healthy; sleep 20; rm /run/healthy; sleep 1000"
+    stage.box(program, container={"readinessProbe": {"exec": {"command": ["cat", "/run/healthy"]}, "periodSeconds": 2, "failureThreshold": 1}})
     stage.run(8)
     assert not stage.container()["ready"]
     stage.run(10)

@@ -261,3 +261,42 @@ def test_restart_rules_of_a_container(stage: Stage) -> None:
     stage.run(10)
     assert stage.container()["restartCount"] >= 1
     assert stage.status()["phase"] == "Running"
+
+
+def test_pod_is_not_failed_before_its_sidecar_has_ended(stage: Stage) -> None:
+    sidecar = {"name": "s", "image": WEB, "restartPolicy": "Always"}
+    init = {"name": "i", "image": BOX, "command": ["sh", "-c", "sleep 3; exit 1"]}
+    stage.pod(
+        annotations={"sim.kubepane.io/stop": "10s"}, initContainers=[sidecar, init], containers=[{"name": "c", "image": WEB}], restartPolicy="Never"
+    )
+    stage.run(10)
+    assert stage.container("i")["state"]["terminated"]["exitCode"] == 1
+    assert "running" in stage.container("s")["state"]
+    assert stage.status()["phase"] == "Pending"
+    stage.run(10)
+    assert stage.status()["phase"] == "Failed"
+
+
+def test_pod_that_somebody_declares_failed_is_stopped_and_stays_failed(stage: Stage) -> None:
+    stage.pod(containers=[{"name": "c", "image": WEB}])
+    stage.run(5)
+    stage.user.patch_status("pods", "default", "p", {"phase": "Failed", "reason": "Evicted", "message": "because"})
+    stage.run(10)
+    status = stage.status()
+    assert (status["phase"], status["reason"], status["message"]) == ("Failed", "Evicted", "because")
+    assert stage.container()["state"]["terminated"]["exitCode"] == 0
+
+
+def test_second_run_is_not_touched_by_the_end_of_the_first(stage: Stage) -> None:
+    stage.pod(containers=[{"name": "c", "image": "nginx:1", "livenessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 5}}])
+    stage.run(5)
+    stage.user.patch("pods", "default", "p", {"metadata": {"annotations": {"sim.kubepane.io/probe-liveness": "503"}}})
+    stage.run(12)
+    stage.user.patch("pods", "default", "p", {"metadata": {"annotations": None}})
+    stage.run(10)
+    assert stage.container()["restartCount"] == 1
+    stage.run(60)  # beyond the grace after which the first run would have been killed
+    lines = len(stage.log())
+    stage.run(10)
+    assert len(stage.log()) > lines
+    assert "running" in stage.container()["state"]

@@ -324,3 +324,45 @@ def test_events_of_one_source_sort_by_name_as_they_were_told(stage: Stage) -> No
     stage.run(5)
     stored = [one["reason"] for one in stage.core.storage.objects("events", "default") if one["involvedObject"]["name"] == "p"]
     assert stored == ["Pulling", "Pulled", "Created", "Started"]
+
+
+def test_addresses_run_out_and_come_back(stage: Stage) -> None:
+    stage.user.create("nodes", {"metadata": {"name": "small"}, "spec": {"podCIDR": "10.244.9.0/29"}})
+    box = [{"name": "c", "image": BOX, "command": ["sh", "-c", "sleep 100"]}]
+    for number in range(6):
+        stage.pod(f"p{number}", nodeName="small", containers=box, restartPolicy="Never")
+    stage.run(30)
+    late = next(number for number in range(6) if stage.status(f"p{number}")["phase"] == "Pending")
+    text = "failed to allocate for range 0: no IP addresses available in range set: 10.244.9.1-10.244.9.6"
+    assert stage.messages("FailedCreatePodSandBox", f"p{late}")[0].startswith("Failed to create pod sandbox: rpc error: code = Unknown desc = ")
+    assert stage.messages("FailedCreatePodSandBox", f"p{late}")[0].endswith(text)
+    stage.run(100)
+    assert stage.status(f"p{late}")["phase"] == "Running"  # those that have ended hold no address any more
+    assert stage.status(f"p{late}")["podIP"].startswith("10.244.9.")
+
+
+def test_container_waits_for_the_pull_of_the_one_before_it(stage: Stage) -> None:
+    stage.box("true", "first")
+    stage.run(5)
+    one = {"name": "a", "image": APP}
+    stage.pod(annotations={"sim.kubepane.io/pull": "slow=30s"}, containers=[one, {"name": "b", "image": BOX, "command": ["sleep", "1000"]}])
+    stage.run(10)
+    assert stage.waiting("b") == ("ContainerCreating", "")
+    stage.run(30)
+    assert "running" in stage.container("b")["state"]
+
+
+def test_pod_is_pending_until_every_container_has_run(stage: Stage) -> None:
+    stage.pod(containers=[{"name": "a", "image": WEB}, {"name": "b", "image": "nginx:nope"}])
+    stage.run(20)
+    assert "running" in stage.container("a")["state"]
+    assert stage.container("a")["ready"]
+    assert stage.status()["phase"] == "Pending"
+
+
+def test_times_of_conditions_that_did_not_change_are_kept(stage: Stage) -> None:
+    probe = {"httpGet": {"path": "/", "port": 80}, "initialDelaySeconds": 10}
+    stage.pod(containers=[{"name": "c", "image": WEB, "readinessProbe": probe}])
+    stage.run(30)
+    assert stage.condition("Initialized")["lastTransitionTime"] == "2026-01-01T08:00:00Z"
+    assert stage.condition("Ready")["lastTransitionTime"] > "2026-01-01T08:00:09Z"

@@ -41,8 +41,7 @@ def phase_of(slots: list[Slot], policy: str, terminal: bool) -> str:
     mains = [slot for slot in slots if slot.kind is Kind.MAIN]
     if init_failed(slots, policy):
         return "Failed"
-    begun = any(slot.run is not None for slot in mains)
-    if any(_pending(slot, begun) for slot in slots):
+    if any(slot.kind is Kind.INIT and slot.ending is None for slot in slots):
         return "Pending"
     count = Count()
     for slot in mains:
@@ -57,14 +56,3 @@ def phase_of(slots: list[Slot], policy: str, terminal: bool) -> str:
     if not terminal and count.stopped != count.for_good:
         return "Running"
     return "Succeeded" if count.stopped == count.succeeded else "Failed"
-
-
-def _pending(slot: Slot, begun: bool) -> bool:
-    """Whether initialisation waits for this container."""
-    if slot.kind is Kind.INIT:
-        return slot.ending is None
-    if slot.kind is Kind.SIDECAR:
-        if begun or slot.ending is not None:
-            return False
-        return slot.run is None or not slot.run.up
-    return False

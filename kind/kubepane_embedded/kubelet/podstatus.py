@@ -54,13 +54,24 @@ def status_of(pod: Object, slots: list[Slot], facts: Facts, now: str) -> Part:
         status |= {"podIP": facts.address, "podIPs": [{"ip": facts.address}]}
     status["startTime"] = facts.started_at
     initialising = any(slot.kind in (Kind.INIT, Kind.SIDECAR) for slot in slots)
-    begun = any(slot.kind is Kind.MAIN and slot.run is not None for slot in slots)
+    lost = facts.terminal and _has_initialized(slots)
     for field, name in LISTS.items():
         mine = [slot for slot in slots if FIELDS[slot.kind] == field]
         ordered = sorted(mine, key=lambda slot: slot.name) if field == "containers" else mine
         if ordered:
-            status[name] = [container_status(slot, initialising, facts.terminal and begun) for slot in ordered]
+            status[name] = [container_status(slot, initialising, lost) for slot in ordered]
     return status
+
+
+def _has_initialized(slots: list[Slot]) -> bool:
+    """Whether containers that never ran are missed (pkg/kubelet/status/status_manager.go, hasPodInitialized)."""
+    before = [slot for slot in slots if slot.kind in (Kind.INIT, Kind.SIDECAR)]
+    if not before or any(slot.kind is Kind.MAIN and slot.run is not None for slot in slots):
+        return True
+    last = before[-1]
+    if last.kind is Kind.SIDECAR:
+        return last.run is not None and last.run.alive and last.run.up
+    return any(ending is not None and ending.code == 0 for ending in (last.ending, last.last))
 
 
 def container_status(slot: Slot, initialising: bool, lost: bool) -> Part:

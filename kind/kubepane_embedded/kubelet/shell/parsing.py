@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import re
 
-from kubepane_embedded.kubelet.shell.syntax import NOTHING, Chain, For, Group, If, Loop, Many, Node, Pipe, Redirect, ShellSyntaxError, Simple, Word
+from kubepane_embedded.kubelet.shell.syntax import (
+    NOTHING,
+    Chain,
+    For,
+    Function,
+    Group,
+    If,
+    Loop,
+    Many,
+    Node,
+    Pipe,
+    Redirect,
+    ShellSyntaxError,
+    Simple,
+    Word,
+)
 from kubepane_embedded.kubelet.shell.words import Characters
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+DEFINITION = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*\([ \t]*\)")
 REDIRECT = re.compile(r"(\d?)(>>|>&|>|<)")
 CLOSING = ("then", "elif", "else", "fi", "do", "done", "}", ")")
 DEEPEST = 40
@@ -111,7 +127,7 @@ class Reader:
         self.chars.skip_blanks()
         compound = self._compound()
         if compound is None:
-            return self._simple()
+            return self._function() or self._simple()
         subshell, body = compound
         redirects = self._redirects()
         return Group(body, subshell, redirects) if redirects or subshell else body
@@ -137,6 +153,15 @@ class Reader:
             return False, body
         self.chars.at = start
         return None
+
+    def _function(self) -> Node | None:
+        """A definition, when one comes next."""
+        named = DEFINITION.match(self.chars.text, self.chars.at)
+        if named is None:
+            return None
+        self.chars.at = named.end()
+        self._skip_lines()
+        return Function(named[1], self._command())
 
     def _loop(self, until: bool) -> Node:
         condition = self.many(("do",))

@@ -11,8 +11,8 @@ from kubepane_embedded.kubelet.shell.commands import COMMANDS
 from kubepane_embedded.kubelet.shell.effects import FOREVER, Command, Effect, Input, Output, Sleep, Steps, complain
 from kubepane_embedded.kubelet.shell.expanding import fields_of, text_of
 from kubepane_embedded.kubelet.shell.parsing import parse
-from kubepane_embedded.kubelet.shell.special import SPECIAL, LoopControl, ShellExit
-from kubepane_embedded.kubelet.shell.syntax import Chain, For, If, Loop, Many, Node, Pipe, Redirect, ShellSyntaxError, Simple
+from kubepane_embedded.kubelet.shell.special import SPECIAL, LoopControl, ShellExit, ShellReturn
+from kubepane_embedded.kubelet.shell.syntax import Chain, For, Function, If, Loop, Many, Node, Pipe, Redirect, ShellSyntaxError, Simple
 
 BUSY = 100
 """Commands in a row without sleeping that take one second: an endless loop must not stop the cluster."""
@@ -36,6 +36,7 @@ class Shell:
         self.status = 0
         self.traps: dict[str, str] = {}
         self.parameters: list[str] = []
+        self.functions: dict[str, Node] = {}
         self._zeroth = name
         self.name = name
         self._busy = 0
@@ -131,6 +132,8 @@ class Shell:
             self.status = yield from self._loop(node)
         elif isinstance(node, For):
             self.status = yield from self._for(node)
+        elif isinstance(node, Function):
+            self.functions[node.name], self.status = node.body, 0
         else:
             body = self._subshell(node.body) if node.subshell else self._node(node.body)
             self.status = yield from self._redirected(body, node.redirects)
@@ -242,6 +245,8 @@ class Shell:
     def command(self, words: list[str]) -> Steps:
         """Run one command by its words."""
         name, arguments = words[0], words[1:]
+        if name in self.functions:
+            return (yield from self._called(self.functions[name], arguments))
         special = SPECIAL.get(name)
         if special is not None:
             return (yield from special(self, arguments))
@@ -252,6 +257,16 @@ class Shell:
             problem = "not found" if "/" not in name or self.around.files.read(self.path(name)) is None else "Permission denied"
             return (yield from complain(f"{self.name}: {name}: {problem}", 127 if problem == "not found" else 126))
         return (yield from found(self, arguments))
+
+    def _called(self, body: Node, arguments: list[str]) -> Steps:
+        """A function with its own parameters."""
+        before, self.parameters = self.parameters, arguments
+        try:
+            return (yield from self._node(body))
+        except ShellReturn as end:
+            return end.status
+        finally:
+            self.parameters = before
 
     def find(self, name: str) -> Command | None:
         """The command of a name or of a path in the usual folders."""

@@ -24,6 +24,14 @@ class LoopControl(Exception):
         self.again = again
 
 
+class ShellReturn(Exception):
+    """`return` of a function."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(status)
+
+
 class ShellState(Context, Protocol):
     """The shell as these commands see it."""
 
@@ -38,6 +46,11 @@ class ShellState(Context, Protocol):
 
 def _exit(shell: ShellState, arguments: list[str]) -> Steps:
     raise ShellExit(int(arguments[0]) % 256 if arguments and arguments[0].isdigit() else shell.status)
+    yield Sleep(0)
+
+
+def _return(shell: ShellState, arguments: list[str]) -> Steps:
+    raise ShellReturn(int(arguments[0]) % 256 if arguments and arguments[0].isdigit() else shell.status)
     yield Sleep(0)
 
 
@@ -113,6 +126,7 @@ def _wait(shell: ShellState, arguments: list[str]) -> Steps:
 
 SPECIAL: dict[str, Callable[[ShellState, list[str]], Steps]] = {
     "exit": _exit,
+    "return": _return,
     "break": _break,
     "continue": _continue,
     "cd": _cd,

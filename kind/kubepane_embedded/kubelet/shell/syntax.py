@@ -97,5 +97,12 @@ class Group(NamedTuple):
     redirects: tuple[Redirect, ...]
 
 
-Node: TypeAlias = Simple | Pipe | Chain | Many | Loop | For | If | Group
+class Function(NamedTuple):
+    """`name() command`."""
+
+    name: str
+    body: Node
+
+
+Node: TypeAlias = Simple | Pipe | Chain | Many | Loop | For | If | Group | Function
 NOTHING = Many(())
