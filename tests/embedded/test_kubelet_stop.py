@@ -58,6 +58,19 @@ def test_last_status_tells_how_it_ended(stage: Stage) -> None:
     assert last["observedGeneration"] == 2
 
 
+def test_container_that_never_ran_is_missed_in_the_last_status(stage: Stage) -> None:
+    states: list[dict[str, Any]] = []
+    stage.core.storage.watch("pods", lambda change: states.append(change.now.obj["status"]))
+    for name, before in (("p", []), ("q", [{"name": "first", "image": BOX, "command": ["sleep", "60"]}])):
+        stage.pod(name, containers=[{"name": "c", "image": APP}], initContainers=before)
+        stage.run(0.2)
+        stage.user.delete("pods", "default", name)
+        stage.run(100)
+        state = states[-1]["containerStatuses"][0]["state"]
+        expected = "PodInitializing" if before else "ContainerStatusUnknown"
+        assert (states[-1]["phase"], next(iter(state.values()))["reason"]) == ("Failed", expected)
+
+
 def test_process_without_a_handler_is_killed_when_the_grace_is_over(stage: Stage) -> None:
     stage.box("while true; do sleep 1; done", terminationGracePeriodSeconds=12)
     stage.run(5)
