@@ -55,6 +55,8 @@ CHANGES: tuple[Action, ...] = (
     Action("restart", ("r",), "restart", "replace all pods, a few at a time", "Change", 4, ("workloads",), verb="restart"),
     Action("rollback", ("U",), "undo to", "go back to a template from before, diff first", "Change", 5, ("workloads",), verb="undo"),
     Action("pause", ("P",), "pause", "pause or resume the rollout", "Change", 6, ("workloads",), verb="pause"),
+    Action("tolerate", ("t",), "tolerate", "add the toleration that the pending pod lacks to its workload", "Change", 4, ("pods",), verb="tolerate"),
+    Action("load", ("b",), "load", "start or stop load on the Service behind it", "Change", 7, ("ingress", "hpa", "workloads"), verb="load"),
     Action("delete", ("ctrl+d",), "delete", "delete the object, or those that are marked", "Change", verb="delete"),
     Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
 )

@@ -102,7 +102,8 @@ def _seen(session: Session, outcome: Outcome) -> bool:
     store = session.stores.of(ref.kind)
     held = store.get(ref.uid) if ref.uid else store.named(ref.namespace, ref.name)
     if held is None:
-        return store.freshness.complete or outcome.end is End.SAME
+        created = outcome.step.raw is None and outcome.end is End.DONE  # what was just made comes yet
+        return outcome.end is End.SAME or (store.freshness.complete and not created)
     if not outcome.revision:
         return outcome.end is End.SAME or held.metadata.deletion_timestamp is not None
     return int(held.metadata.resource_version or 0) >= int(outcome.revision)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubepane.acting import deleting, nodes, rollouts, scale
+from kubepane.acting import deleting, loading, nodes, rollouts, scale, tolerating
 from kubepane.acting.plan import Verb
 
-VERBS: dict[str, Verb] = {verb.name: verb for verb in (scale.VERB, *nodes.VERBS, *rollouts.VERBS, deleting.VERB)}
+VERBS: dict[str, Verb] = {verb.name: verb for verb in (scale.VERB, *nodes.VERBS, *rollouts.VERBS, deleting.VERB, tolerating.VERB, loading.VERB)}

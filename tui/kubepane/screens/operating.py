@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from kubepane.acting import doing, nodes
+from kubepane.acting import doing, loading, nodes, tolerating
 from kubepane.acting.plan import Intent, Unfit
 from kubepane.acting.scale import MOST
 from kubepane.acting.verbs import VERBS
@@ -89,6 +89,13 @@ class OperatingScreen(DashboardScreen):
         """The objects that a verb would act on now."""
         if verb == "scale":
             return self._scaled()
+        if verb == "load":
+            return [ref for _, obj in self.targets() for ref in loading.services_of(obj, self.session.stores)]
+        if verb == "tolerate":
+            owners = [
+                tolerating.workload_of(obj, self.session.stores) for _, obj in self.targets() if isinstance(obj, r.Pod) and not obj.spec.node_name
+            ]
+            return [ref for ref in owners if ref is not None]
         return [ref_of(kind, obj) for kind, obj in self.targets() if kind in VERBS[verb].kinds]
 
     def _ready(self, verb: str, what: str) -> list[Ref]:
@@ -173,6 +180,37 @@ class OperatingScreen(DashboardScreen):
 
     def action_delete(self) -> None:
         self._begin("delete", "an object")
+
+    def action_tolerate(self) -> None:
+        refs = self._ready("tolerate", "a pending pod of a Deployment, StatefulSet or DaemonSet")
+        if not refs:
+            return
+        pods = [obj for _, obj in self.targets() if isinstance(obj, r.Pod)]
+        taints = list(dict.fromkeys(text for pod in pods for text in tolerating.lacking(pod, self.session.stores)))
+        if taints:
+            self.changes.ask(Intent("tolerate", (refs[0],), {"taints": taints}), _titled("Tolerate", refs[:1]))
+        else:
+            self.notify("no taint alone keeps this pod away", severity="warning", markup=False)
+
+    def action_load(self) -> None:
+        refs = self._ready("load", "an Ingress, HPA or workload with a Service")
+        if not refs:
+            return
+        job = loading.running(refs[0], self.session.stores)
+        if job is not None:
+            self.changes.ask(Intent("delete", (job,)), f"Stop the load on {refs[0].name}")
+            return
+
+        def check(texts: list[str]) -> str:
+            fits = texts[0].isascii() and texts[0].isdigit() and 1 <= int(texts[0]) <= loading.MOST
+            return "" if fits else f"a number from 1 to {loading.MOST}"
+
+        def answered(texts: list[str] | None) -> None:
+            if texts:
+                self.changes.ask(Intent("load", (refs[0],), {"pods": int(texts[0]), "path": texts[1]}), f"Load on {refs[0]}")
+
+        fields = [Field("pods", "2", "how many ask at once"), Field("path", "/login", "what they ask for")]
+        self.app.push_screen(FormCard(f"Load on {refs[0]}", fields, check), answered)
 
     def action_rollback(self) -> None:
         if refs := self._ready("undo", "a Deployment, StatefulSet or DaemonSet"):
