@@ -125,6 +125,29 @@ def test_soft_spread_of_the_pod_itself() -> None:
     assert zones == {"a": 3, "b": 3}
 
 
+@pytest.mark.parametrize(("policy", "placed"), [("Honor", True), ("Ignore", False)])
+def test_nodes_that_keep_the_pod_out_count_as_the_policy_says(policy: str, placed: bool) -> None:
+    """The empty control plane is behind all others, unless its taint takes it out of the count."""
+    bench = Bench(workers=1).start()
+    rule = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule", "nodeTaintsPolicy": policy}
+    rule["labelSelector"] = {"matchLabels": {"g": "s"}}
+    bench.pod("first", labels={"g": "s"})
+    bench.pod("second", labels={"g": "s"}, topologySpreadConstraints=[rule])
+    bench.clock.settle()
+    assert bool(bench.node_of("second")) == placed
+
+
+def test_only_the_first_of_a_group_may_start_anywhere() -> None:
+    bench = Bench().start()
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"g": "together"}}}
+    near = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    for name, node in (("first", "kubepane-worker2"), ("second", "kubepane-worker3")):
+        bench.pod(name, labels={"g": "together"}, affinity=near, nodeSelector={"kubernetes.io/hostname": node})
+        bench.clock.settle()
+    assert bench.node_of("first") == "kubepane-worker2"
+    assert "1 node(s) didn't match pod affinity rules" in (bench.why("second") or "")
+
+
 def test_shares_of_the_largest() -> None:
     assert normalized([0, 5, 10]) == [0, 50, 100]
     assert normalized([0, 5, 10], reverse=True) == [100, 50, 0]

@@ -106,6 +106,20 @@ def test_company_that_comes_or_goes_lets_the_pod_in() -> None:
     assert [bench.node_of(name) for name in ("friendly", "hostile")] == ["kubepane-worker"] * 2
 
 
+def test_a_domain_that_empties_lets_the_pod_in() -> None:
+    bench = Bench(workers=2).start()
+    labels = {"g": "s"}
+    rule = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": labels}}
+    bench.pod("first", labels=labels, nodeSelector={"kubernetes.io/hostname": "kubepane-worker"})
+    bench.pod("second", labels=labels, topologySpreadConstraints=[{**rule, "nodeAffinityPolicy": "Ignore"}],
+              nodeSelector={"kubernetes.io/hostname": "kubepane-worker"})  # fmt: skip
+    bench.clock.advance(5)
+    assert bench.node_of("second") is None
+    bench.client.delete("pods", NAMESPACE, "first", grace=0)
+    bench.clock.settle()
+    assert bench.node_of("second") == "kubepane-worker"
+
+
 def test_what_does_not_matter_wakes_nobody() -> None:
     """Heartbeats, status and pods that cannot help write no further event."""
     bench = Bench().start()
@@ -182,6 +196,19 @@ def test_a_pod_deleted_while_it_backs_off_is_not_tried_again(monkeypatch: pytest
     bench.client.delete("pods", NAMESPACE, "web", grace=0)
     bench.clock.advance(60)
     assert tries == [0, 1]
+
+
+def test_a_pod_that_could_not_be_bound_gives_its_place_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(workers=1).start()
+    broken_bind(bench, monkeypatch)
+    bench.pod("web", "3")
+    bench.clock.settle()
+    monkeypatch.undo()
+    bench.pod("other", "3")
+    bench.clock.settle()
+    assert bench.node_of("other") == "kubepane-worker"
+    bench.clock.advance(2)
+    assert bench.why("web") == "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)"
 
 
 def test_a_rejected_pod_is_tried_early_when_nothing_else_is_to_be_done() -> None:

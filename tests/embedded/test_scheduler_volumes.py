@@ -64,8 +64,8 @@ def test_a_volume_that_is_there_is_bound_where_it_is() -> None:
 
 def test_two_claims_of_a_pod_take_two_volumes_of_one_node() -> None:
     bench = static().start()
-    volume(bench, "large", "5Gi")
-    volume(bench, "small", "1Gi")
+    volume(bench, "large", "3Gi")
+    volume(bench, "small", "2Gi")
     volume(bench, "elsewhere", "1Gi", "kubepane-worker3")
     claim(bench, "much", "2Gi")
     claim(bench, "little")
@@ -167,10 +167,15 @@ def test_a_provisioner_that_fails_takes_the_node_back() -> None:
 
 
 def test_topologies_of_the_class_limit_the_nodes() -> None:
-    expressions = [{"key": "kubernetes.io/hostname", "values": ["kubepane-worker3"]}]
+    expressions = [{"key": "disk", "values": ["ssd", "nvme"]}]
     bench = bench_with_class("example.com/p", allowedTopologies=[{"matchLabelExpressions": expressions}]).start()
     claim(bench, "data")
     pod(bench, "db", "data")
+    bench.clock.settle()
+    assert bench.why("db") == (
+        "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 node(s) didn't find available persistent volumes to bind"
+    )
+    bench.client.patch("nodes", "", "kubepane-worker3", {"metadata": {"labels": {"disk": "nvme"}}})
     bench.clock.settle()
     assert annotations_of(bench.read("data", "persistentvolumeclaims"))[SELECTED] == "kubepane-worker3"
 
