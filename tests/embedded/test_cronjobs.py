@@ -194,6 +194,18 @@ def test_old_jobs_go(kubelet: FakeKubelet) -> None:
     assert f"SuccessfulDelete: Deleted job tick-{EIGHT + 5}" in kubelet.events("tick")
 
 
+def test_the_oldest_go_by_when_they_started_not_by_name(kubelet: FakeKubelet) -> None:
+    made = make(kubelet, successfulJobsHistoryLimit=1)
+    kubelet.settle(300.2)
+    end_all(kubelet)
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "tick", "uid": made["metadata"]["uid"], "controller": True}
+    meta = {"name": "a-later-one", "namespace": "default", "ownerReferences": [owner]}
+    kubelet.core.client("test").create(JOBS, {"metadata": meta, "spec": made["spec"]["jobTemplate"]["spec"]})
+    kubelet.settle()
+    end_all(kubelet)
+    assert jobs(kubelet) == ["a-later-one"]
+
+
 @pytest.mark.parametrize(
     ("policy", "count", "event"),
     [

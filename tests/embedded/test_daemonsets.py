@@ -142,7 +142,9 @@ def test_nodes_come_and_change(kubelet: FakeKubelet) -> None:
     make(kubelet)
     start_all(kubelet)
     taint(kubelet, "kubepane-worker", NO_SCHEDULE)
-    assert nodes(kubelet) == WORKERS, "NoSchedule drove a running daemon out"
+    kubelet.core.client("test").patch(SETS, "default", "log", {"metadata": {"labels": {"a": "b"}}})
+    kubelet.settle()
+    assert not any(name.startswith("-") for name in kubelet.names()), "NoSchedule drove a running daemon out"
     kubelet.client.create("nodes", {"metadata": {"name": "late"}})
     kubelet.settle()
     assert "late" not in nodes(kubelet), "a new node is not ready"
@@ -150,6 +152,7 @@ def test_nodes_come_and_change(kubelet: FakeKubelet) -> None:
     assert nodes(kubelet) == ["kubepane-worker", "kubepane-worker2", "kubepane-worker3", "late"]
     counts = status(kubelet)
     assert (counts["desiredNumberScheduled"], counts["currentNumberScheduled"], counts["numberMisscheduled"]) == (3, 3, 1)
+    assert not any(name.startswith("-") for name in kubelet.names())
     taint(kubelet, "kubepane-worker", NO_EXECUTE)
     kubelet.run_all()
     assert nodes(kubelet) == ["kubepane-worker2", "kubepane-worker3", "late"]
@@ -235,6 +238,37 @@ def test_a_surge_starts_the_new_before_the_old_goes(kubelet: FakeKubelet) -> Non
         kubelet.remove(key_of(gone)[1])
     assert set(images(kubelet).values()) == {"log:2"}
     assert len(kubelet.names()) == 3
+
+
+def test_a_surge_does_not_wait_for_an_old_one_that_serves_nobody(kubelet: FakeKubelet) -> None:
+    make(kubelet, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
+    start_all(kubelet)
+    set_image(kubelet, "log:2")
+    fresh = next(pod for pod in kubelet.pods() if not pod["spec"].get("nodeName"))
+    old = next(pod for pod in kubelet.pods() if pod["spec"].get("nodeName") == target_of(fresh))
+    kubelet.status(key_of(old)[1], "Running", ready=False)
+    assert f"-{key_of(old)[1]}" in kubelet.names()
+    assert key_of(fresh)[1] in kubelet.names()
+
+
+def test_a_surge_keeps_daemons_of_left_nodes_while_they_are_needed(kubelet: FakeKubelet) -> None:
+    make(kubelet, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
+    start_all(kubelet)
+    for node in WORKERS[:2]:
+        taint(kubelet, node, NO_SCHEDULE)
+    wanted = next(pod for pod in kubelet.pods() if target_of(pod) == WORKERS[2])
+    kubelet.status(key_of(wanted)[1], "Running", ready=False)
+    set_image(kubelet, "log:2")
+    left = [pod for pod in kubelet.pods() if target_of(pod) in WORKERS[:2]]
+    assert sorted(bool(pod["metadata"].get("deletionTimestamp")) for pod in left) == [False, True]
+
+
+def test_revisions_of_living_pods_are_kept_beyond_the_limit(kubelet: FakeKubelet) -> None:
+    make(kubelet, updateStrategy={"type": "OnDelete"}, revisionHistoryLimit=0)
+    start_all(kubelet)
+    for image in ("log:2", "log:3"):
+        set_image(kubelet, image)
+    assert sorted(one["revision"] for one in kubelet.core.storage.objects(REVISIONS, "default")) == [1, 3]
 
 
 def test_on_delete_waits_for_a_delete(kubelet: FakeKubelet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from embedded.conftest import recording
 from embedded.fakekubelet import FakeKubelet
 from kubepane_embedded.clock import VirtualClock
 from kubepane_embedded.controllers.garbage import GarbageCollector
+from kubepane_embedded.controllers.job_backoff import BackoffRecord
 from kubepane_embedded.controllers.job_facts import TRACKING
-from kubepane_embedded.controllers.job_indexes import first_pending, format_indexes, parse_indexes
+from kubepane_embedded.controllers.job_indexes import first_pending, format_indexes, last_failed, parse_indexes
 from kubepane_embedded.controllers.job_policies import judge_failure, judge_success
 from kubepane_embedded.controllers.job_ttl import TtlAfterFinishedController
 from kubepane_embedded.controllers.jobs import JobController
@@ -123,6 +125,17 @@ def test_a_success_ends_the_back_off(kubelet: FakeKubelet) -> None:
     assert len(running(kubelet)) == 1
 
 
+def test_only_failures_after_the_last_success_count_for_the_wait() -> None:
+    def pod(second: int) -> Object:
+        return {"metadata": {}, "status": {"containerStatuses": [{"state": {"terminated": {"finishedAt": f"2026-01-01T08:00:{second:02}Z"}}}]}}
+
+    now = datetime(2026, 1, 1, 8, 0, 20, tzinfo=UTC)
+    both = BackoffRecord(5, now).after([pod(10)], [pod(8), pod(12)])
+    assert (both.failures, both.left(now)) == (1, 2.0)
+    assert BackoffRecord(5, now).after([pod(10)], [pod(8)]) == BackoffRecord()
+    assert BackoffRecord(1, now).after([], [pod(12), pod(11)]).left(now) == 32.0
+
+
 def test_restarts_of_containers_count_with_on_failure(kubelet: FakeKubelet) -> None:
     make(kubelet, pod={"restartPolicy": "OnFailure"}, backoffLimit=2)
     name = running(kubelet)[0]
@@ -185,6 +198,14 @@ def test_pods_carry_their_index(kubelet: FakeKubelet) -> None:
     reference = {"apiVersion": "v1", "fieldPath": "metadata.labels['batch.kubernetes.io/job-completion-index']"}
     assert pod["spec"]["containers"][0]["env"] == [{"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": reference}}]
     assert finalizers_of(pod) == [TRACKING]
+    make(
+        kubelet,
+        "own",
+        {"containers": [{"name": "c", "image": "x", "env": [{"name": "JOB_COMPLETION_INDEX", "value": "7"}]}]},
+        completionMode="Indexed",
+    )
+    own = kubelet.client.get("pods", "default", running(kubelet, "own")[0])
+    assert own["spec"]["containers"][0]["env"] == [{"name": "JOB_COMPLETION_INDEX", "value": "7"}]
     end(kubelet, key_of(pod)[1])
     assert status(kubelet)["completedIndexes"] == "1"
     assert [name[:5] for name in running(kubelet)] == ["job-0", "job-2"]
@@ -302,9 +323,9 @@ def test_a_deleted_pod_is_replaced_at_once_or_when_it_has_ended(kubelet: FakeKub
 def test_ended_jobs_are_deleted_after_their_time(kubelet: FakeKubelet) -> None:
     make(kubelet, ttlSecondsAfterFinished=60)
     end(kubelet, running(kubelet)[0])
-    kubelet.settle(58)
+    kubelet.settle(59.5)
     assert kubelet.core.storage.count(JOBS, "default") == 1
-    kubelet.settle(2)
+    kubelet.settle(0.5)
     assert kubelet.core.storage.count(JOBS, "default") == 0
     assert kubelet.names() == []
 
@@ -326,6 +347,54 @@ def test_a_deleted_job_lets_go_of_its_pods(kubelet: FakeKubelet, propagation: st
     assert kubelet.core.storage.count(JOBS, "default") == 0
     assert len(kubelet.pods()) == (2 if propagation == "Orphan" else 0)
     assert not any(owners_of(pod) for pod in kubelet.pods())
+
+
+def test_pods_noted_already_are_not_counted_again(kubelet: FakeKubelet) -> None:
+    make(kubelet, completions=4, parallelism=2)
+    good, bad = running(kubelet)
+    kubelet.exit(good, 0)
+    kubelet.exit(bad, 1)
+    uids = {name: [kubelet.client.get("pods", "default", name)["metadata"]["uid"]] for name in (good, bad)}
+    kubelet.client.patch_status(JOBS, "default", "job", {"uncountedTerminatedPods": {"succeeded": uids[good], "failed": uids[bad]}})
+    kubelet.settle(2)
+    assert (status(kubelet)["succeeded"], status(kubelet)["failed"], status(kubelet)["uncountedTerminatedPods"]) == (1, 1, {})
+
+
+def test_a_job_that_has_succeeded_cannot_fail_any_more(kubelet: FakeKubelet) -> None:
+    policy = {"rules": [{"succeededCount": 1}]}
+    make(kubelet, completionMode="Indexed", completions=2, parallelism=2, backoffLimit=0, successPolicy=policy)
+    first, second = running(kubelet)
+    for name in (first, second):
+        kubelet.bind(name, "node")
+        kubelet.run(name)
+    end(kubelet, first, 0, 5)
+    assert conditions(kubelet) == [("SuccessCriteriaMet", "True", "SuccessPolicy")]
+    kubelet.exit(second, 1)
+    kubelet.remove(second)
+    kubelet.settle(5)
+    assert conditions(kubelet)[1:] == [("Complete", "True", "SuccessPolicy")]
+
+
+def test_pods_of_a_lost_job_are_let_go_without_a_collector(core: Core) -> None:
+    JobController(core).start()
+    kubelet = FakeKubelet(core)
+    make(kubelet)
+    kubelet.core.client("test").delete(JOBS, "default", "job", propagation="Background")
+    kubelet.settle(1)
+    assert [finalizers_of(pod) for pod in kubelet.pods()] == [[]]
+
+
+def test_of_two_failed_pods_of_an_index_the_later_is_followed() -> None:
+    def pod(name: str, failures: int, second: int) -> Object:
+        annotations = {"batch.kubernetes.io/job-completion-index": "0", "batch.kubernetes.io/job-index-failure-count": str(failures)}
+        meta = {"name": name, "finalizers": [TRACKING], "annotations": annotations}
+        ended = {"terminated": {"finishedAt": f"2026-01-01T08:00:{second:02}Z"}}
+        return {"metadata": meta, "status": {"phase": "Failed", "containerStatuses": [{"state": ended}]}}
+
+    body: Object = {"spec": {"completions": 2}}
+    for pods in ([pod("a", 0, 1), pod("b", 1, 2)], [pod("b", 1, 2), pod("a", 0, 1)]):
+        assert key_of(last_failed(body, pods, ())[0])[1] == "b"
+    assert last_failed(body, [pod("a", 0, 1)], {0}) == {}
 
 
 def test_a_job_of_another_controller_is_left_alone(kubelet: FakeKubelet) -> None:

@@ -124,6 +124,33 @@ def test_scaling_down_waits_for_an_unready_pod_below(kubelet: FakeKubelet) -> No
     assert kubelet.names() == ["mysql-0"]
 
 
+def test_the_unready_one_goes_first_when_it_is_the_lowest_unready(kubelet: FakeKubelet) -> None:
+    make(kubelet)
+    kubelet.run_all()
+    kubelet.status("mysql-2", "Running", ready=False)
+    change(kubelet, replicas=1)
+    assert kubelet.names() == ["mysql-0"]
+
+
+def test_a_parallel_update_waits_for_the_one_above(kubelet: FakeKubelet) -> None:
+    make(kubelet, podManagementPolicy="Parallel")
+    kubelet.run_all()
+    set_image(kubelet, "mysql:9")
+    assert [pod["spec"]["containers"][0]["image"] for pod in kubelet.pods()] == ["mysql:8", "mysql:8", "mysql:9"]
+    kubelet.run("mysql-2")
+    assert [pod["spec"]["containers"][0]["image"] for pod in kubelet.pods()] == ["mysql:8", "mysql:9", "mysql:9"]
+
+
+def test_an_update_is_counted_as_a_real_cluster_counts_it(kubelet: FakeKubelet) -> None:
+    make(kubelet)
+    kubelet.run_all()
+    seen: list[tuple[int, ...]] = []
+    names = ("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
+    kubelet.core.storage.watch(SETS, lambda change: seen.append(tuple(change.now.obj["status"].get(name, 0) for name in names)))
+    set_image(kubelet, "mysql:9")
+    assert list(dict.fromkeys(seen))[1:] == [(3, 3, 2, 0, 3), (2, 2, 2, 0, 2), (3, 2, 2, 1, 2)]
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_an_ended_pod_is_made_again(kubelet: FakeKubelet, code: int) -> None:
     make(kubelet, 1)

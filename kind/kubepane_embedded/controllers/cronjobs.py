@@ -53,15 +53,15 @@ class CronJobController:
         if cron_job is None:
             self._schedules.pop(key, None)
             return
-        schedule = (uid_of(cron_job), cron_job["spec"].get("schedule"), cron_job["spec"].get("timeZone"))
+        schedule = (cron_job["spec"].get("schedule"), cron_job["spec"].get("timeZone"))
         before, self._schedules[key] = self._schedules.get(key), schedule
-        if before is None or before == schedule or before[0] != schedule[0]:
+        if before in (None, schedule):
             self._queue.add(key)
             return
         try:
             self._wait(cron_job, schedule_of(cron_job))
         except CronError:
-            text = f"unparseable schedule for cronjob: {schedule[1]}"
+            text = f"unparseable schedule for cronjob: {schedule[0]}"
             self._clock.call_soon(lambda: self._recorder.event(cron_job, WARNING, "UnParseableCronJobSchedule", text))
 
     def _wait(self, cron_job: Object, schedule: Schedule | Every) -> None:
