@@ -17,7 +17,7 @@ from kubepane.acting.verbs import VERBS
 from kubepane.cluster.errors import ClusterError, ReadOnly, Refused
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
-from kubepane.cluster.writing import End, Outcome, Rehearsal
+from kubepane.cluster.writing import End, Outcome
 from kubepane.settle import settle
 from kubepane_widgets.lines import Line
 from kubepane_widgets.text import clean
@@ -83,11 +83,11 @@ async def _change(session: Session, verb: str, targets: Sequence[str], args: Map
         await settle(session, wants, LISTS)
         space = namespace_of(session.namespaces)
         plan = await doing.prepare(session, Intent(verb, tuple(named(each, space, kinds) for each in targets), args))
-        rehearsals = await doing.rehearse(session, plan) if not session.options.read_only else []
-        _preview(session, plan, rehearsals)
-        refused = next((each.error for each in rehearsals if each.error is not None), None)
-        if refused is not None:
-            return _sorry(f"{verb}: the server would refuse it: {refused}", REFUSED)
+        plan = await doing.rehearse(session, plan)
+        _preview(session, plan)
+        if plan.refusals:
+            ref, refusal = plan.refusals[0]
+            return _sorry(f"{verb}: the server would refuse it: {ref}: {refusal}", REFUSED)
         if session.options.read_only:
             return _sorry(f"{verb}: read-only: nothing was sent", REFUSED)
         if manner.dry_run:
@@ -99,11 +99,11 @@ async def _change(session: Session, verb: str, targets: Sequence[str], args: Map
         await session.close()
 
 
-def _preview(session: Session, plan: Plan, rehearsals: Sequence[Rehearsal]) -> None:
+def _preview(session: Session, plan: Plan) -> None:
     _say(f"{plan.title}   context {session.context or '?'}, as {session.who or '?'}")
     for line in plan.lines:
         _say([("  ", "fg"), *line])
-    for text in dict.fromkeys((*plan.warnings, *(warning for each in rehearsals for warning in each.warnings))):
+    for text in plan.warnings:
         _say(f"  ! {text}")
 
 

@@ -59,10 +59,12 @@ async def _read(session: Session, ref: Ref, path: str) -> Raw:
     return raw
 
 
-async def rehearse(session: Session, plan: Plan) -> list[Rehearsal]:
-    """The dry run of every step."""
+async def rehearse(session: Session, plan: Plan) -> Plan:
+    """The plan after the dry run of every step: what is shown and confirmed. In read-only mode nothing is sent, not even that."""
     assert session.writer is not None
-    return [await session.writer.rehearse(step) for step in plan.steps]
+    if session.options.read_only:
+        return plan
+    return plan.review(plan, [await session.writer.rehearse(step) if step.rehearsable else Rehearsal(step) for step in plan.steps])
 
 
 async def perform(session: Session, plan: Plan) -> AsyncIterator[Outcome]:
@@ -97,8 +99,10 @@ def look(session: Session, plan: Plan, outcomes: Sequence[Outcome]) -> Progress:
 
 
 def _seen(session: Session, outcome: Outcome) -> bool:
-    """Whether the watch has come as far as this change: at its revision, or past the object's end."""
+    """Whether the watch has come as far as this change: at its revision, or past the object's end. Where none can show it, the answer counts."""
     ref = outcome.step.about
+    if not session.watches_kind(ref.kind):
+        return True
     store = session.stores.of(ref.kind)
     held = store.get(ref.uid) if ref.uid else store.named(ref.namespace, ref.name)
     if held is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.stores import Stores
-from kubepane.cluster.writing import Raw, Ref, Step
+from kubepane.cluster.writing import Outcome, Raw, Ref, Rehearsal, Step
 from kubepane_widgets.lines import Line
+from kubepane_widgets.palette import G
 
 
 class Unfit(Exception):
@@ -92,6 +94,19 @@ def settled(stores: Stores, now: datetime) -> Progress:
     return Progress(True)
 
 
+def reviewed(plan: Plan, rehearsals: Sequence[Rehearsal]) -> Plan:
+    """What the dry run says, beside what the plan says: warnings, and refusals below its lines."""
+    warnings = tuple(dict.fromkeys((*plan.warnings, *(text for each in rehearsals for text in each.warnings))))
+    refusals = tuple((each.step.about, each.error) for each in rehearsals if each.error is not None)
+    lines = [line for ref, error in refusals for line in refusal_lines(ref, error)]
+    return replace(plan, lines=(*plan.lines, *lines), warnings=warnings, refusals=refusals)
+
+
+def refusal_lines(ref: Ref, error: ClusterError) -> list[Line]:
+    """A refusal below the lines of a plan."""
+    return [[], [(f"{G['bad']} ", "bad"), (f"{ref}: the server would refuse it: {error}", "fg")]]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one confirmation covers.
@@ -109,6 +124,10 @@ class Plan:
         pane: the pane that shows the effect.
         touched: uids of the objects that pane should show.
         progress: looks at the watches for the end of the effect, once the change itself is seen there.
+        review: what the dry run makes of the plan: the one that is shown and confirmed. It may send less; without steps nothing is sent.
+        refusals: what the server would refuse; nothing is sent then.
+        instead: another intent that would get round the refusals, with the words of its button; it is shown anew.
+        undone: what takes it back where that is known only from the outcomes.
     """
 
     intent: Intent
@@ -124,6 +143,14 @@ class Plan:
     pane: str = ""
     touched: tuple[str, ...] = ()
     progress: Callable[[Stores, datetime], Progress] = settled
+    review: Callable[[Plan, Sequence[Rehearsal]], Plan] = reviewed
+    refusals: tuple[tuple[Ref, ClusterError], ...] = ()
+    instead: tuple[str, Intent] | None = None
+    undone: Callable[[Sequence[Outcome]], Intent | None] | None = None
+
+    def taken_back_by(self, outcomes: Sequence[Outcome]) -> Intent | None:
+        """What takes it back, now that this came of it."""
+        return self.undone(outcomes) if self.undone is not None else self.undo
 
 
 Planner = Callable[[Intent, Sequence[Raw], Scene], Plan]

@@ -70,6 +70,7 @@ class Session:
         self._connection: Connection | None = None
         self._cluster: Cluster | None = None
         self._wanted: tuple[Kind, ...] = ()
+        self._beside: tuple[Kind, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._asking: set[tuple[str, ...]] = set()
         self._log = logging.getLogger("kubepane")
@@ -179,7 +180,7 @@ class Session:
 
     def want(self, kinds: Iterable[Kind]) -> None:
         """These kinds are looked at now, in this order of importance; others end after a while."""
-        before, self._wanted = self._wanted, tuple(kinds)
+        before, self._wanted = self._wanted, tuple(dict.fromkeys((*kinds, *self._beside)))
         if self._cluster is None:
             return
         for kind in before:
@@ -188,6 +189,16 @@ class Session:
         if self._wanted:
             self._cluster.ensure(self._wanted[0])
             self._begin_rest()
+
+    def want_beside(self, kinds: Iterable[Kind]) -> None:
+        """These kinds are looked at as well, whatever else is wanted: for what a change does to them."""
+        wanted = [kind for kind in self._wanted if kind not in self._beside]
+        self._beside = tuple(kind for kind in kinds if kind not in wanted)
+        self.want(wanted)
+
+    def watches_kind(self, kind: Kind) -> bool:
+        """Whether what happens to objects of this kind is seen here, now or soon."""
+        return kind in self._wanted and self.stores.of(kind).freshness.state not in (State.FORBIDDEN, State.ABSENT)
 
     def _begin_rest(self) -> None:
         """The first kind has the line to itself until it is complete, or for a while: its rows are what one looks at first."""

@@ -80,7 +80,7 @@ class Writer:
         for attempt in range(TRIES):
             try:
                 answer = _object(await self._send(step.request(raw or {})))
-                return Outcome(step, End.DONE, step.says, revision_of(answer))
+                return Outcome(step, End.DONE, step.says, revision_of(answer), uid=uid_of(answer))
             except Conflict as error:
                 if raw is None:
                     return Outcome(step, End.CHANGED, str(error), error=error)
@@ -107,7 +107,7 @@ class Writer:
         if uid_of(raw) and uid_of(now) != uid_of(raw):
             return Outcome(step, End.CHANGED, "it was deleted and another one created under its name", error=refusal), raw
         if step.holds(now):
-            return Outcome(step, End.SAME, "it is so already", revision_of(now)), raw
+            return Outcome(step, End.SAME, "it is so already", revision_of(now), uid=uid_of(now)), raw
         if step.premise(now) != step.premise(raw):
             return Outcome(step, End.CHANGED, "somebody changed it meanwhile", error=refusal), raw
         if revision_of(now) == revision_of(raw):
@@ -146,7 +146,7 @@ def _missing(step: Step, error: Refused) -> Outcome:
 def _judged(step: Step, raw: Raw | None, now: Raw | None, error: ClusterError) -> Outcome:
     """What became of a change without an answer, from the state before it and the state that is there now."""
     if step.holds(now):
-        return Outcome(step, End.DONE, f"{step.says}; the answer was lost, the cluster shows it", revision_of(now))
+        return Outcome(step, End.DONE, f"{step.says}; the answer was lost, the cluster shows it", revision_of(now), uid=uid_of(now))
     untouched = now is None if raw is None else now is not None and step.premise(now) == step.premise(raw)
     if untouched:
         return Outcome(step, End.LOST, f"it did not happen: {error}", error=error)

@@ -61,6 +61,7 @@ class Step:
             changed meanwhile and this still reads the same, the change is sent anew; otherwise it must be asked again.
         holds: whether an object in that state has the change already; how a lost answer is cleared up. None is an object that is gone.
         path: what is read instead of the object itself: a subresource.
+        rehearsable: whether a dry run can say anything; not where the object's namespace is yet to be created.
     """
 
     about: Ref
@@ -70,6 +71,7 @@ class Step:
     premise: Callable[[Raw], Any] = lambda raw: None
     holds: Callable[[Raw | None], bool] = lambda raw: False
     path: str = ""
+    rehearsable: bool = True
 
     @property
     def reads(self) -> str:
@@ -96,6 +98,7 @@ class Outcome:
         revision: the object's resourceVersion after it, "" when it is gone or not known.
         error: the refusal, None where there was none.
         warnings: what the server warned of.
+        uid: the object's, also of one that was created by it; "" when it is not known.
     """
 
     step: Step
@@ -104,6 +107,7 @@ class Outcome:
     revision: str = ""
     error: ClusterError | None = None
     warnings: tuple[str, ...] = ()
+    uid: str = ""
 
     @property
     def good(self) -> bool:

@@ -12,7 +12,7 @@ from kubepane.acting import doing
 from kubepane.acting.plan import Intent, Plan, Unfit
 from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.session import Session
-from kubepane.cluster.writing import End, Outcome, Rehearsal
+from kubepane.cluster.writing import End, Outcome
 from kubepane.insight.ages import duration
 from kubepane_widgets.card import Button, Card
 from kubepane_widgets.lines import Line, Span
@@ -61,7 +61,9 @@ class Changes:
 
         def answered(answer: list[str] | None) -> None:
             filling.cancel()
-            if answer and plans:
+            if answer == ["instead"] and plans and plans[0].instead is not None:
+                self.ask(plans[0].instead[1], title)
+            elif answer and plans:
                 self._begin(self._perform(plans[0]))
 
         self._screen.app.push_screen(card, answered)
@@ -77,18 +79,17 @@ class Changes:
         try:
             plan = await doing.prepare(self._session, intent)
             card.sheet.title = plan.title
-            card.update([*_preview(plan, (), notice), [], [("asking the server …", "muted")]], tone=plan.danger.value)
-            rehearsals = [] if self._session.options.read_only else await doing.rehearse(self._session, plan)
+            card.update([*_preview(plan, notice), [], [("asking the server …", "muted")]], tone=plan.danger.value)
+            plan = await doing.rehearse(self._session, plan)
         except (Unfit, ClusterError) as error:
             card.update([[(f"{G['bad']} ", "bad"), (str(error), "fg")]], note=[("nothing was sent", "muted")])
             return
         plans.append(plan)
-        lines = _preview(plan, rehearsals, notice)
+        lines = _preview(plan, notice)
         if self._session.options.read_only:
             card.update([*lines, [], [("read-only: nothing can be sent", "warn")]])
             return
-        refused = any(each.error is not None for each in rehearsals)
-        card.update(lines, buttons=() if refused else (Button(plan.button, "go"),), note=[(plan.kubectl, "muted")] if plan.kubectl else ())
+        card.update(lines, buttons=_buttons(plan), note=[(plan.kubectl, "muted")] if plan.kubectl else ())
 
     # ---- doing
 
@@ -118,7 +119,7 @@ class Changes:
             if not outcome.good:
                 self._end(effect, f"{outcome.step.about}: {outcome.text}", "bad")
                 return
-        self._remember(plan)
+        self._remember(plan, effect.outcomes)
         if plan.pane:
             self._show(plan.pane, plan.touched)
         async for progress in doing.follow(self._session, plan, effect.outcomes):
@@ -127,11 +128,12 @@ class Changes:
                 self._end(effect, effect.text, "bad" if progress.failed else "ok")
             self._changed()
 
-    def _remember(self, plan: Plan) -> None:
+    def _remember(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:
+        undo = plan.taken_back_by(outcomes)
         if self._undo and self._undo[-1] == plan.intent:
             self._undo.pop()
-        elif plan.undo is not None:
-            self._undo = [*self._undo, plan.undo][-REMEMBERED:]
+        elif undo is not None:
+            self._undo = [*self._undo, undo][-REMEMBERED:]
 
     def _end(self, effect: Effect, text: str, tone: str) -> None:
         loop = asyncio.get_running_loop()
@@ -168,14 +170,17 @@ class Changes:
         return line
 
 
-def _preview(plan: Plan, rehearsals: Sequence[Rehearsal], notice: str) -> list[Line]:
-    """The body of the card: what changes, what to know, and what the server says to it."""
+def _buttons(plan: Plan) -> tuple[Button, ...]:
+    """What can be confirmed: the plan as it was shown, or the way round what is refused."""
+    if plan.refusals:
+        return (Button(plan.instead[0], "instead"),) if plan.instead is not None else ()
+    return (Button(plan.button, "go"),) if plan.steps else ()
+
+
+def _preview(plan: Plan, notice: str) -> list[Line]:
+    """The body of the card: what changes, what the server says to it, and what to know."""
     lines: list[Line] = [[(f"{G['warn']} ", "warn"), (notice, "fg")], []] if notice else []
     lines += list(plan.lines)
-    notes = list(dict.fromkeys((*plan.warnings, *(text for each in rehearsals for text in each.warnings))))
-    if notes:
-        lines += [[], *([(f"{G['warn']} ", "warn"), (text, "fg")] for text in notes)]
-    for each in rehearsals:
-        if each.error is not None:
-            lines += [[], [(f"{G['bad']} ", "bad"), (f"{each.step.about}: the server would refuse it: {each.error}", "fg")]]
+    if plan.warnings:
+        lines += [[], *([(f"{G['warn']} ", "warn"), (text, "fg")] for text in plan.warnings)]
     return lines
