@@ -1,14 +1,16 @@
-"""Reads one YAML or JSON document that somebody else wrote: plain values only, refused when it is broken or built to harm."""
+"""Reads YAML or JSON that somebody else wrote: plain values only, refused when it is broken or built to harm."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded: an alias bomb grows by multiplication
 MAX_ALIASES = 100
+_WEIGHT = 256  # characters of a text that count as one value more
 
 
 class Unreadable(ValueError):
@@ -29,7 +31,44 @@ def parse(text: str) -> Any:
             return _json(text)
         except json.JSONDecodeError:
             pass  # flow style YAML begins like JSON
-    return _yaml(text)
+    built = _yaml(text, 1)
+    return built.documents[0] if built.documents else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The documents of a text.
+
+    Attributes:
+        documents: in order; an empty one is None.
+        notes: what YAML 1.1 reads in another way than most people do.
+    """
+
+    documents: tuple[Any, ...]
+    notes: tuple[str, ...] = ()
+
+
+def parse_all(text: str, most: int) -> Stream:
+    """All documents of a text.
+
+    Raises:
+        Unreadable: as for `parse`, or there are more than `most`.
+    """
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return Stream((_shallow(_json(text)),))
+        except json.JSONDecodeError:
+            pass  # flow style YAML begins like JSON
+    built = _yaml(text, most)
+    return Stream(tuple(built.documents), tuple(built.notes))
+
+
+def _shallow(value: Any, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"more than {MAX_DEPTH} levels deep")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _shallow(inner, depth + 1)
+    return value
 
 
 def _json(text: str) -> Any:
@@ -47,13 +86,13 @@ def _json(text: str) -> Any:
         raise Unreadable(f"more than {MAX_DEPTH} levels deep") from None
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str, most: int) -> _Builder:
     import yaml  # late: 20 ms that a JSON kubeconfig or an in-cluster start does not need
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         resolver = loader("")
-        builder = _Builder(lambda text: str(resolver.resolve(yaml.ScalarNode, text, (True, False))).rpartition(":")[2])
+        builder = _Builder(lambda text: str(resolver.resolve(yaml.ScalarNode, text, (True, False))).rpartition(":")[2], most)
         for event in yaml.parse(text, Loader=loader):
             builder.feed(event)
     except yaml.MarkedYAMLError as error:
@@ -64,7 +103,7 @@ def _yaml(text: str) -> Any:
         if isinstance(error, Unreadable):
             raise
         raise Unreadable(f"not YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from None
-    return builder.root
+    return builder
 
 
 class _Open:
@@ -87,12 +126,14 @@ _TEXT = "tag:yaml.org,2002:str"
 class _Builder:
     """Makes values of parser events with a stack of its own, so that no nesting reaches the interpreter's."""
 
-    def __init__(self, type_of: Callable[[str], str]) -> None:
-        self.root: Any = None
+    def __init__(self, type_of: Callable[[str], str], most: int) -> None:
+        self.documents: list[Any] = []
+        self.notes: list[str] = []
+        self._most, self._size = most, 0
         self._type_of = type_of  # the YAML 1.1 type of a plain scalar: "int", "bool", "str" …
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
-        self._aliases = self._documents = 0
+        self._aliases = 0
         self._line = 0
 
     def feed(self, event: Any) -> None:
@@ -101,7 +142,7 @@ class _Builder:
         if getattr(event, "tag", None) not in (None, "!", _TEXT):
             self._refuse(f"the tag {event.tag!r} is not allowed")
         if kind == "ScalarEvent":
-            self._put(self._scalar(event), 1, event.anchor)
+            self._put(self._scalar(event), 1 + len(event.value) // _WEIGHT, event.anchor)
         elif kind == "AliasEvent":
             self._alias(event.anchor)
         elif kind in ("MappingStartEvent", "SequenceStartEvent"):
@@ -111,9 +152,10 @@ class _Builder:
         elif kind in ("MappingEndEvent", "SequenceEndEvent"):
             self._close(self._stack.pop())
         elif kind == "DocumentStartEvent":
-            self._documents += 1
-            if self._documents > 1:
-                self._refuse("a second document")
+            if len(self.documents) == self._most:
+                self._refuse("a second document" if self._most == 1 else f"more than {self._most} documents")
+            self.documents.append(None)
+            self._anchors.clear()
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
@@ -123,7 +165,10 @@ class _Builder:
         if tag == "null":
             return None
         if tag == "bool":
-            return text.lower() in ("true", "yes", "on")
+            value = text.lower() in ("true", "yes", "on")
+            if text.lower() not in ("true", "false"):
+                self.notes.append(f"line {self._line}: {text} is read as {str(value).lower()}; in quotes it would be a text")
+            return value
         if tag == "merge":
             return _MERGE if self._stack and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is _NO_KEY else text
         return _number(text, tag)
@@ -148,12 +193,12 @@ class _Builder:
         if anchor:
             self._anchors[anchor] = (value, size)
         if not self._stack:
-            self.root = value
+            self.documents[-1] = value
+            self._count(size)
             return
         top = self._stack[-1]
         top.size += size
-        if top.size > MAX_NODES:
-            self._refuse(f"more than {MAX_NODES:,} values once aliases are expanded")
+        self._count(top.size)
         if isinstance(top.value, list):
             top.value.append(value)
         elif top.key is _NO_KEY:
@@ -163,6 +208,12 @@ class _Builder:
         else:
             top.value[top.key] = value
             top.key = _NO_KEY
+
+    def _count(self, size: int) -> None:
+        """Refuses what is too much: in one list or mapping, or in all documents that are complete."""
+        self._size += 0 if self._stack else size
+        if max(size, self._size) > MAX_NODES:
+            self._refuse(f"more than {MAX_NODES:,} values once aliases are expanded")
 
     def _take_key(self, top: _Open, key: Any) -> None:
         if isinstance(key, dict | list):
