@@ -122,6 +122,7 @@ async def test_interrupt_key_ends_a_sleep(stage: Stage) -> None:
     await asyncio.sleep(0.01)
     session.typed.put_nowait(b"echo $?; exit 5\r")
     assert await asyncio.wait_for(task, 5) == 5
+    assert "\r\n130\r\n" in session.shown
 
 
 async def test_client_that_goes_leaves_nothing(stage: Stage) -> None:

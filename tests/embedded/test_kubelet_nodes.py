@@ -102,12 +102,14 @@ def test_stopped_node_goes_on(stage: Stage) -> None:
     stage.box("while true; do date; sleep 5; done")
     stage.run(20)
     stage.user.patch("nodes", "", NODE, STOPPED)
+    stage.run(1)
+    lines = len(stage.log())
     stage.run(60)
+    assert len(stage.log()) == lines
     node = stage.core.storage.read("nodes", "", NODE)
     assert node is not None
     unknown = [{**one, "status": "Unknown"} for one in node["status"]["conditions"]]
     stage.user.patch_status("nodes", "", NODE, {"conditions": unknown})
-    lines = len(stage.log())
     stage.user.patch("nodes", "", NODE, GOING)
     stage.run(21)
     assert renewed(stage) < 11
@@ -151,6 +153,13 @@ def test_running_pods_are_taken_over_without_a_word() -> None:
     assert core.storage.read("pods", "default", "p") is before
     assert [one["reason"] for one in core.storage.objects("events", "default") if one["involvedObject"]["kind"] == "Pod"] == []
     assert kubelets._workers
+    other = {"nodeName": NODE, "containers": [{"name": "c", "image": WEB}]}
+    core.client("user").create("pods", {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "q", "namespace": "default"}, "spec": other})
+    core.clock.advance(10)  # type: ignore[attr-defined]
+    late = core.storage.read("pods", "default", "q")
+    assert late is not None
+    assert before is not None
+    assert late["status"]["podIP"] != before["status"]["podIP"]
     core.client("user").patch("pods", "default", "p", {"metadata": {"annotations": {"sim.kubepane.io/probe-liveness": "503"}}})
     core.clock.advance(30)  # type: ignore[attr-defined]
     after = core.storage.read("pods", "default", "p")

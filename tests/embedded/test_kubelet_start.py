@@ -205,8 +205,9 @@ def test_missing_key_goes_on_once_it_is_there(stage: Stage) -> None:
 
 
 def test_optional_configuration_may_be_missing(stage: Stage) -> None:
-    reference = {"name": "cfg", "key": "a", "optional": True}
-    env = [{"name": "A", "valueFrom": {"configMapKeyRef": reference}}]
+    stage.config("there", other="x")
+    keys = [{"name": name, "key": "a", "optional": True} for name in ("cfg", "there")]
+    env = [{"name": f"A{number}", "valueFrom": {"configMapKeyRef": key}} for number, key in enumerate(keys)]
     stage.pod(containers=[{"name": "c", "image": WEB, "env": env, "envFrom": [{"secretRef": {"name": "s", "optional": True}}]}])
     stage.run(5)
     assert stage.status()["phase"] == "Running"

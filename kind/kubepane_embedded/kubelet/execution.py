@@ -57,7 +57,7 @@ class Execution:
             if line is None:
                 return shell.status
             try:
-                await self._drive(shell.line_of(line))
+                shell.status = await self._drive(shell.line_of(line))
             except ShellExit as end:
                 return end.status
 
