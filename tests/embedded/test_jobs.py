@@ -362,13 +362,14 @@ def test_pods_noted_already_are_not_counted_again(kubelet: FakeKubelet) -> None:
 
 def test_a_job_that_has_succeeded_cannot_fail_any_more(kubelet: FakeKubelet) -> None:
     policy = {"rules": [{"succeededCount": 1}]}
-    make(kubelet, completionMode="Indexed", completions=2, parallelism=2, backoffLimit=0, successPolicy=policy)
+    make(kubelet, completionMode="Indexed", completions=2, parallelism=2, activeDeadlineSeconds=9, successPolicy=policy)
     first, second = running(kubelet)
     for name in (first, second):
         kubelet.bind(name, "node")
         kubelet.run(name)
     end(kubelet, first, 0, 5)
     assert conditions(kubelet) == [("SuccessCriteriaMet", "True", "SuccessPolicy")]
+    kubelet.settle(10)
     kubelet.exit(second, 1)
     kubelet.remove(second)
     kubelet.settle(5)

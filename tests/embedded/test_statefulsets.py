@@ -132,6 +132,17 @@ def test_the_unready_one_goes_first_when_it_is_the_lowest_unready(kubelet: FakeK
     assert kubelet.names() == ["mysql-0"]
 
 
+def test_two_unready_ones_beyond_the_size_wait_for_each_other(kubelet: FakeKubelet) -> None:
+    make(kubelet)
+    kubelet.run_all()
+    for name in ("mysql-1", "mysql-2"):
+        kubelet.status(name, "Running", ready=False)
+    change(kubelet, replicas=1)
+    assert kubelet.names() == ["mysql-0", "mysql-1", "mysql-2"], "the first unready one is the only one that may go while it is unready"
+    kubelet.run("mysql-2")
+    assert kubelet.names() == ["mysql-0"]
+
+
 def test_a_parallel_update_waits_for_the_one_above(kubelet: FakeKubelet) -> None:
     make(kubelet, podManagementPolicy="Parallel")
     kubelet.run_all()
