@@ -85,7 +85,7 @@ def test_pod_that_never_restarts_fails_by_its_liveness_probe(stage: Stage) -> No
 
 def test_startup_probe_holds_the_others_back(stage: Stage) -> None:
     http = {"httpGet": {"path": "/login", "port": 8080}, "periodSeconds": 3}
-    probed(stage, image=APP, startupProbe={**http, "failureThreshold": 30}, readinessProbe=http, livenessProbe=http)
+    probed(stage, {"sim.kubepane.io/start": "6s"}, image=APP, startupProbe={**http, "failureThreshold": 30}, readinessProbe=http, livenessProbe=http)
     stage.run(4)
     assert not stage.container()["started"]
     stage.run(6)
