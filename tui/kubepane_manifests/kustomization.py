@@ -35,7 +35,12 @@ def build(folder: Path) -> list[Object]:
     Raises:
         Unbuildable: a file is missing or broken, or asks for what only kustomize itself can do.
     """
-    return sorted(_built(folder.resolve(), ()), key=_place)
+    return in_order(_built(folder.resolve(), ()))
+
+
+def in_order(objects: Iterable[Object]) -> list[Object]:
+    """Objects in the order that kubectl applies them in: what others need goes first."""
+    return sorted(objects, key=_place)
 
 
 def read(folder: Path) -> dict[str, Any]:
