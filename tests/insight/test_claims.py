@@ -472,3 +472,13 @@ def test_a_whole_chain_needs_no_explanation() -> None:
     refuse(stores, k.VOLUMES)
     stores.volumes.replace([])
     assert claims.explain_claim(stores, data) == []
+
+
+def test_a_volume_that_would_fit_but_for_its_class_is_named() -> None:
+    stores = live()
+    claim(stores, storageClassName="manual")
+    put(stores, k.STORAGECLASSES, "standard", provisioner="x")
+    volume(stores, "other", storageClassName="standard")
+    assert found(stores)[2] == "no StorageClass manual (have: standard)"
+    volume(stores, "mysql-pv", storageClassName="manuel")
+    assert found(stores) == ("class", Level.BAD, "no StorageClass manual; volume mysql-pv would fit, but has class manuel")

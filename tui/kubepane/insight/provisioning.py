@@ -86,10 +86,28 @@ def _unknown_class(stores: Stores, claim: r.Claim, wanted: str) -> tuple[str, Fi
     if any(volumes.class_of(v) == wanted for v in _free(stores)):
         return "volume", _static(stores, claim, wanted)  # a class may be a mere word that volumes and claims agree on
     have = Evidence("storageclasses", "metadata.name", _have(stores))
+    if (almost := _but_for_its_class(stores, claim)) is not None:
+        name, other = almost.metadata.name, volumes.class_of(almost)
+        own = Evidence(f"persistentvolume/{name}", "spec.storageClassName", other)
+        return "class", Finding(
+            Level.BAD,
+            f"no StorageClass {wanted}; volume {name} would fit, but has class {other}",
+            (evidence, own, have),
+            f"set its class to {wanted}",
+        )
     clause = f"no StorageClass {wanted} (have: {_have(stores)})"
     return "class", Finding(
         Level.BAD, clause, (evidence, have), f"create StorageClass {wanted}, or delete the claim (its class is fixed) and name another"
     )
+
+
+def _but_for_its_class(stores: Stores, claim: r.Claim) -> r.PersistentVolume | None:
+    """A free volume that would fit, if its class were the claim's; one of a class that exists is meant for others."""
+    for volume in _free(stores):
+        own = volumes.class_of(volume)
+        if own and stores.storageclasses.named("", own) is None and not volumes.misfits(claim, volume, own):
+            return volume
+    return None
 
 
 def _first_consumer(stores: Stores, claim: r.Claim, storageclass: r.StorageClass, pods: list[r.Pod]) -> tuple[str, Finding]:
