@@ -10,7 +10,7 @@ ARGS   ?=
 export PYTHONDONTWRITEBYTECODE =
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check lint types format bench lock clean
+.PHONY: help demo run test controlplane test-controlplane check lint types format bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: $(VENV)/run.done  ## run the dashboard on the current kubeconfig context (A
 
 test: $(VENV)/dev.done  ## run all tests (ARGS="-k rooms" passes options to pytest)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+controlplane: $(VENV)/dev.done  ## build the real control plane from Go modules into a cache (needs Go; nothing to do when up to date)
+	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane build
 
 check: lint types test  ## everything that CI runs: lint, types, tests
 

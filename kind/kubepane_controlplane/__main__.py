@@ -1,0 +1,68 @@
+"""`python -m kubepane_controlplane build|up`: build the binaries, or run a control plane until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from kubepane_controlplane import building, load
+from kubepane_controlplane.plane import ControlPlane, NotReady
+
+CANNOT = 3
+
+
+def say(text: str) -> None:
+    """A line on standard error; standard output is for the kubeconfig's path."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m kubepane_controlplane", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="build what is missing into the cache")
+    up = commands.add_parser("up", help="run until interrupted; the first line printed is the kubeconfig's path")
+    up.add_argument("--dir", type=Path, help="where its state lives (a temporary folder, removed at the end)")
+    up.add_argument("--nodes", type=int, default=4, help="KWOK nodes, the first a control-plane node (4)")
+    up.add_argument("--pods", type=int, default=0, help="so many pods, in Deployments of a hundred")
+    up.add_argument("--churn", type=float, default=0.0, metavar="N", help="so many changes a second, for ten minutes at most")
+    up.add_argument("--audit", action="store_true", help="write every request of a client to audit.log")
+    up.add_argument("--no-metrics", action="store_true", help="without metrics-server")
+    return parser
+
+
+def up(given: argparse.Namespace) -> int:
+    """Run until SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with ControlPlane(given.nodes, not given.no_metrics, given.audit, folder=given.dir) as plane:
+        sys.stdout.write(f"{plane.kubeconfig}\n")
+        sys.stdout.flush()
+        if given.pods:
+            load.add_pods(plane, given.pods)
+        if given.churn:
+            threading.Thread(target=load.churn, args=(plane, given.churn, 600.0), daemon=True).start()
+        stop.wait()
+    return 0
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    given = arguments().parse_args()
+    try:
+        if given.command == "build":
+            sys.stdout.write(f"{building.build(say)}\n")
+            return 0
+        return up(given)
+    except (building.CannotBuild, NotReady) as error:
+        say(f"cannot: {error}")
+        return CANNOT
+
+
+if __name__ == "__main__":
+    sys.exit(main())
