@@ -33,22 +33,19 @@ class Ref(NamedTuple):
 
 
 class Stored:
-    """One version of an object: the dict (without managedFields), who owns which fields, and its JSON once it was asked for."""
+    """One version of an object: the dict (without managedFields), and who owns which fields."""
 
-    __slots__ = ("_json", "managed", "obj", "revision")
+    __slots__ = ("managed", "obj", "revision")
 
     def __init__(self, obj: Object, revision: int, managed: tuple[Owned, ...] = ()) -> None:
         self.obj = obj
         self.revision = revision
         self.managed = managed
-        self._json: bytes | None = None
 
     @property
     def json(self) -> bytes:
-        """The whole object as JSON, managedFields included; encoded once per version."""
-        if self._json is None:
-            self._json = ENCODER.encode(with_managed(self.obj, self.managed))
-        return self._json
+        """The whole object as JSON, managedFields included; not kept: it would weigh as much as the object, and takes microseconds."""
+        return ENCODER.encode(with_managed(self.obj, self.managed))
 
     @property
     def full(self) -> Object:
