@@ -20,7 +20,7 @@ LISTED = 12
 
 def delete(intent: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
     """Deletes the targets and, in the background, what they own."""
-    steps = tuple(_step(ref, raw) for ref, raw in zip(intent.targets, raws, strict=True))
+    steps = tuple(step_for(ref, raw) for ref, raw in zip(intent.targets, raws, strict=True))
     names = [str(step.about) for step in steps]
     what = names[0] if len(names) == 1 else f"{len(names)} objects"
     lines: list[Line] = [[(name, "fg")] for name in names[:LISTED]]
@@ -42,10 +42,12 @@ def delete(intent: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
         needs=tuple(Need("delete", step.about.kind.resource, step.about.namespace) for step in steps),
         kubectl=_kubectl(scene.context, intent.targets),
         progress=lambda stores, now: _progress(steps, stores, now),
+        apart=True,
     )
 
 
-def _step(ref: Ref, raw: Raw) -> Step:
+def step_for(ref: Ref, raw: Raw) -> Step:
+    """Deletes this very object; what it owns goes in the background."""
     fixed = Ref(ref.kind, ref.namespace, ref.name, uid_of(raw))
 
     def request(present: Raw) -> Request:
