@@ -119,11 +119,11 @@ def _files(folder: Path, seen: set[Path]) -> Iterator[tuple[Path, Path]]:
     for name in (*_list(whole, "resources"), *patches):
         if isinstance(name, str) and "://" not in name:
             path = folder / name
-            if path.resolve() in seen:
-                continue
             if path.is_dir():
+                if path.resolve() in seen:
+                    raise Malformed(f"{about}: {name} is there twice")  # each time twice as much: 30 such folders are 2^30
                 yield from _files(path, seen)
-            elif path.exists():
+            elif path.exists() and path.resolve() not in seen:
                 seen.add(path.resolve())
                 yield path, folder
 
