@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import tracemalloc
@@ -272,8 +273,8 @@ def test_what_kubernetes_reads_as_a_text_stays_one(tmp_path: Path) -> None:
 
 def test_a_list_is_its_items_and_all_are_put_in_order(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
-    path.write_text('{"apiVersion": "v1", "kind": "List", "items": [%s, %s]}' % ('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}', str(space).replace("'", '"')))  # fmt: skip
+    items = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": "shop"}} for kind in ("Pod", "Namespace")]
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     assert [one["kind"] for one in sources.read(str(path)).objects] == ["Namespace", "Pod"]
 
 

@@ -62,7 +62,7 @@ def _workload(obj: Object, stores: Stores, now: datetime) -> Progress:
     cause = _cause(obj, stores, now)
     if verdict.failed:
         return Progress(True, f"its progress deadline has passed{f': {cause}' if cause else ''}", failed=True)
-    return Progress(False, cause or verdict.text)
+    return Progress(False, cause or verdict.text.rpartition("rollout to finish: ")[2])  # the object is named already
 
 
 def _claim(claim: r.Claim, stores: Stores, now: datetime) -> Progress:
