@@ -52,12 +52,14 @@ CHANGES: tuple[Action, ...] = (
     Action("untaint", ("T",), "untaint", "take a taint off the nodes", "Change", 4, ("nodes",), verb="untaint"),
     Action("cordon", ("C",), "cordon", "keep new pods off the nodes", "Change", 5, ("nodes",), verb="cordon"),
     Action("uncordon", ("U",), "uncordon", "let new pods on the nodes again", "Change", 6, ("nodes",), verb="uncordon"),
+    Action("drain", ("D",), "drain", "keep new pods off the nodes and evict those that they have", "Change", 6, ("nodes",), verb="drain"),
     Action("restart", ("r",), "restart", "replace all pods, a few at a time", "Change", 4, ("workloads",), verb="restart"),
     Action("rollback", ("U",), "undo to", "go back to a template from before, diff first", "Change", 5, ("workloads",), verb="undo"),
     Action("pause", ("P",), "pause", "pause or resume the rollout", "Change", 6, ("workloads",), verb="pause"),
     Action("tolerate", ("t",), "tolerate", "add the toleration that the pending pod lacks to its workload", "Change", 4, ("pods",), verb="tolerate"),
     Action("load", ("b",), "load", "start or stop load on the Service behind it", "Change", 7, ("ingress", "hpa", "workloads"), verb="load"),
     Action("delete", ("ctrl+d",), "delete", "delete the object, or those that are marked", "Change", verb="delete"),
+    Action("break_off", ("S",), "stop", "send no more of the change that is on its way", "Change"),
     Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
 )
 DASHBOARD: tuple[Action, ...] = (

@@ -223,17 +223,61 @@ def _wait(options: Options, given: argparse.Namespace) -> int:
     return wait(options, given.object, given.timeout)
 
 
+def _add_record(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "record what the watches bring, to be replayed", "kubepane record rollout.kubepane -n shop")
+    parser.add_argument("file", metavar="FILE", help="the file to make (0600); no Secret and no environment value is in it")
+    parser.add_argument("--seconds", type=_seconds, default=0.0, metavar="S", help="end by itself after so many seconds")
+    parser.set_defaults(run=_record)
+
+
+def _record(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.replaying import record  # the client library
+
+    return record(options, given.file, given.seconds)
+
+
+def _add_replay(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "the dashboard on a recording", "kubepane replay rollout.kubepane --speed 4")
+    parser.add_argument("file", metavar="FILE", help="what kubepane record made")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="seconds of the recording per second, 1 by default")
+    parser.set_defaults(run=_replay)
+
+
+def _replay(options: Options, given: argparse.Namespace) -> int:
+    from kubepane.replaying import play  # the client library
+
+    return play(options, given.file, given.speed)
+
+
 def _add_demo(commands: Any, name: str) -> None:
-    parser = _command(commands, name, "the story on a simulated cluster: no cluster, no Docker, no network", "kubepane demo --speed 5")
+    parser = _command(commands, name, "the story on a simulated cluster: no cluster, no Docker, no network", "kubepane demo --scenario hpa")
     parser.add_argument("--speed", type=_watchable, default=1.0, metavar="N", help="cluster seconds per second, 1 by default, 10 at most")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same names and addresses")
+    parser.add_argument("--scenario", metavar="NAME", default="", help="play a chapter: a name, all for one after another, or list")
+    parser.add_argument("--here", action="store_true", help="play it on the cluster that the kubeconfig names, after asking: it changes that cluster")
     parser.set_defaults(run=_demo)
 
 
 def _demo(options: Options, given: argparse.Namespace) -> int:
+    from kubepane import staging  # the chapters read views and insight
+    from kubepane.scenarios.book import CHAPTERS, chosen
+
+    if given.scenario == "list":
+        return staging.listed()
+    if given.scenario not in ("", "all", *CHAPTERS):
+        return _wrong(f"demo: there is no scenario {given.scenario!r}: {', '.join(CHAPTERS)}, all, or list")
+    if given.here:
+        return staging.here(options, chosen(given.scenario)) if given.scenario else _wrong("demo: --here plays a scenario: name one with --scenario")
+    if options.kubeconfig or options.context:
+        return _wrong("demo: this is a simulated cluster; --here plays a scenario on the one that the kubeconfig names")
     from kubepane import simulation  # the simulated cluster
 
-    return simulation.demo(options, given.speed, given.seed)
+    return simulation.demo(options, given.speed, given.seed, chosen(given.scenario) if given.scenario else ())
+
+
+def _wrong(text: str) -> int:
+    sys.stderr.write(f"kubepane {text}\n")
+    return USAGE
 
 
 def _add_cluster(commands: Any, name: str) -> None:
@@ -257,12 +301,13 @@ def _serve(options: Options, given: argparse.Namespace) -> int:
     return simulation.serve(given.speed, given.seed, given.nodes, given.pods, given.story, given.port, options.kubeconfig)
 
 
-def _changer(commands: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
+def _changer(commands: Any, name: str, what: str, example: str, timeout: float = 300.0) -> argparse.ArgumentParser:
     """A command that changes something: with a preview, a question, and the outcome."""
     parser = _command(commands, name, what, example)
     parser.add_argument("--dry-run", action="store_true", help="preview only, checked by the server")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
-    parser.add_argument("--timeout", type=_seconds, default=300.0, metavar="S", help="wait so long for the effect, 300 by default, 0 for not at all")
+    waits = "wait so long for the effect, 300 by default, 0 for not at all" if timeout else "give up after so long, never by default"
+    parser.add_argument("--timeout", type=_seconds, default=timeout, metavar="S", help=waits)
     return parser
 
 
@@ -305,6 +350,22 @@ def _add_on_nodes(commands: Any, name: str) -> None:
     parser.set_defaults(run=lambda options, given: _change(options, given, name, given.object))
 
 
+def _add_drain(commands: Any, name: str) -> None:
+    parser = _changer(
+        commands, name, "keep new pods off a node and evict those that it has", "kubepane drain node/worker --delete-emptydir-data", 0.0
+    )
+    parser.add_argument("object", metavar="node/NAME", nargs="+", help="the nodes, drained one after another; DaemonSet pods stay")
+    parser.add_argument("--delete-emptydir-data", action="store_true", help="evict pods with an emptyDir too: what it holds is lost")
+    parser.add_argument("--force", action="store_true", help="evict pods without a controller too: nothing makes them anew")
+    parser.add_argument("--grace", type=_whole, default=None, metavar="S", help="seconds a pod has to end, instead of its own")
+    parser.add_argument("--ignore-daemonsets", action="store_true", help="as it is in any case: taken so that kubectl's words work")
+    parser.set_defaults(run=_drain)
+
+
+def _drain(options: Options, given: argparse.Namespace) -> int:
+    return _change(options, given, "drain", given.object, data=given.delete_emptydir_data, force=given.force, grace=given.grace)
+
+
 def _add_on_workloads(commands: Any, name: str) -> None:
     what = {
         "restart": "replace all pods of a workload, a few at a time",
@@ -322,6 +383,56 @@ def _add_on_workloads(commands: Any, name: str) -> None:
 def _on_workloads(options: Options, given: argparse.Namespace) -> int:
     args = {"revision": given.to_revision} if given.verb == "undo" else {}
     return _change(options, given, given.verb, given.object, **args)
+
+
+def _add_apply(commands: Any, name: str) -> None:
+    parser = _changer(commands, name, "apply a bundled set of manifests or a path, with the diff first", "kubepane apply chatapp --dry-run")
+    parser.add_argument("what", metavar="SET|PATH", help="a bundled set, a file, a folder, or - for standard input")
+    parser.add_argument("--force-conflicts", action="store_true", help="take over fields that others manage; the preview says which and whose")
+    parser.set_defaults(run=_apply)
+
+
+def _apply(options: Options, given: argparse.Namespace) -> int:
+    from kubepane import changing, sets  # the client library
+
+    return sets.apply(options, given.what, changing.Manner(given.dry_run, given.yes, given.timeout, given.force_conflicts))
+
+
+def _add_delete(commands: Any, name: str) -> None:
+    parser = _changer(commands, name, "delete the objects of a bundled set, or of a path", "kubepane delete faults/no-dns")
+    parser.add_argument("what", metavar="SET|PATH", help="what was applied")
+    parser.set_defaults(run=_delete)
+
+
+def _delete(options: Options, given: argparse.Namespace) -> int:
+    from kubepane import changing, sets  # the client library
+
+    return sets.delete(options, given.what, changing.Manner(given.dry_run, given.yes, given.timeout))
+
+
+def _add_manifests(commands: Any, name: str) -> None:
+    parser = _command(commands, name, "the bundled sets of manifests", "kubepane manifests show chatapp")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    listed = verbs.add_parser(
+        "list", help="name and purpose of each", description="Name and purpose of each.", epilog="Example: kubepane manifests list"
+    )
+    listed.add_argument("--format", choices=("text", "json"), default="text", help="text by default")
+    listed.set_defaults(run=_manifests_list)
+    shown = verbs.add_parser("show", help="the YAML of a set", description="The YAML of a set.", epilog="Example: kubepane manifests show mysql")
+    shown.add_argument("set", metavar="SET", help="its name")
+    shown.set_defaults(run=_manifests_show)
+
+
+def _manifests_list(options: Options, given: argparse.Namespace) -> int:
+    from kubepane import sets  # the client library
+
+    return sets.listed(given.format)
+
+
+def _manifests_show(options: Options, given: argparse.Namespace) -> int:
+    from kubepane import sets  # the client library
+
+    return sets.show(given.set)
 
 
 def _whole(text: str) -> int:
@@ -351,6 +462,8 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "why": _add_why,
     "wait": _add_wait,
     "doctor": _add_doctor,
+    "record": _add_record,
+    "replay": _add_replay,
     "cluster": _add_cluster,
     "scale": _add_scale,
     "restart": _add_on_workloads,
@@ -361,4 +474,8 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "untaint": _add_untaint,
     "cordon": _add_on_nodes,
     "uncordon": _add_on_nodes,
+    "drain": _add_drain,
+    "apply": _add_apply,
+    "delete": _add_delete,
+    "manifests": _add_manifests,
 }

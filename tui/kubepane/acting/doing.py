@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, suppress
 
 import msgspec
 
@@ -13,8 +14,9 @@ from kubepane.acting.revisions import Revision
 from kubepane.acting.verbs import VERBS
 from kubepane.cluster.errors import ClusterError, NotFound
 from kubepane.cluster.session import Session
-from kubepane.cluster.writing import End, Outcome, Raw, Ref, Rehearsal, uid_of
+from kubepane.cluster.writing import End, Outcome, Raw, Ref, Rehearsal, Step, uid_of
 
+NAMED = 3  # objects named in a line
 LOOK_AGAIN = 0.25  # seconds between looks at the stores while something is followed
 
 
@@ -67,27 +69,90 @@ async def rehearse(session: Session, plan: Plan) -> Plan:
     return plan.review(plan, [await session.writer.rehearse(step) if step.rehearsable else Rehearsal(step) for step in plan.steps])
 
 
-async def perform(session: Session, plan: Plan) -> AsyncIterator[Outcome]:
-    """Sends the steps in order; ends after the first that is not good, for the later ones were confirmed together with it."""
+class Hands:
+    """What a plan does with its own hands: see `plan.Means`."""
+
+    def __init__(self, session: Session, stopping: asyncio.Event) -> None:
+        assert session.api is not None
+        assert session.writer is not None
+        self.stores, self.read, self.stopping = session.stores, session.api.get, stopping
+        self._writer = session.writer
+
+    async def make(self, step: Step, before: Outcome | None = None) -> Outcome:
+        """One change, beside others."""
+        return await self._writer.perform_beside(step, before)
+
+
+async def carry_out(session: Session, plan: Plan, stopping: asyncio.Event) -> AsyncGenerator[Outcome | Progress]:
+    """From the first request to the end of the effect.
+
+    Args:
+        stopping: set to send no more and to wait no longer: what was sent is told all the same.
+
+    Yields:
+        Every outcome, and how far the effect is each time that it reads differently; the last word is a `Progress` that is done.
+    """
+    if plan.carry is not None:
+        async with aclosing(plan.carry(Hands(session, stopping))) as words:
+            async for each in words:
+                yield each
+        return
+    outcomes: list[Outcome] = []
+    async for outcome in perform(session, plan, stopping):
+        outcomes.append(outcome)
+        yield outcome
+    if len(outcomes) < len(plan.steps) or not all(outcome.good for outcome in outcomes):
+        yield Progress(True, unfinished(plan, outcomes), failed=True)
+        return
+    async for progress in follow(session, plan, outcomes, stopping):
+        yield progress
+
+
+async def perform(session: Session, plan: Plan, stopping: asyncio.Event) -> AsyncIterator[Outcome]:
+    """Sends the steps in order.
+
+    It ends after the first that is not good, for the later ones were confirmed together with it. Where each stands for itself, only a
+    cluster that does not answer any more ends it.
+    """
     assert session.writer is not None
     for step in plan.steps:
+        if stopping.is_set():
+            return
         outcome = await session.writer.perform(step)
         yield outcome
-        if not outcome.good:
+        if not outcome.good and (not plan.apart or outcome.end in (End.LOST, End.UNKNOWN)):
             return
 
 
-async def follow(session: Session, plan: Plan, outcomes: Sequence[Outcome]) -> AsyncIterator[Progress]:
-    """How far the effect is, each time that it reads differently, until its end."""
+def unfinished(plan: Plan, outcomes: Sequence[Outcome]) -> str:
+    """What was done of a plan and what was not, and why."""
+    bad = [outcome for outcome in outcomes if not outcome.good]
+    if len(plan.steps) == 1 and bad:
+        return bad[0].text
+    parts = [f"{len(outcomes) - len(bad)} of {len(plan.steps)} done"]
+    parts += [f"{outcome.step.about.name} not: {outcome.text}" for outcome in bad[:NAMED]]
+    if len(bad) > NAMED:
+        parts.append(f"{len(bad) - NAMED} more not")
+    if left := [step.about.name for step in plan.steps[len(outcomes) :]]:
+        parts.append(f"not tried: {', '.join(left[:NAMED])}" + (f" and {len(left) - NAMED} more" if len(left) > NAMED else ""))
+    return "; ".join(parts)
+
+
+async def follow(session: Session, plan: Plan, outcomes: Sequence[Outcome], stopping: asyncio.Event) -> AsyncIterator[Progress]:
+    """How far the effect is, each time that it reads differently, until its end, or until nobody wants to wait for that."""
     said = None
     while True:
         progress = look(session, plan, outcomes)
+        if stopping.is_set() and not progress.done:
+            progress = Progress(True, f"not finished: {progress.text}", failed=True)
         if progress != said:
             said = progress
             yield progress
         if progress.done:
             return
-        await asyncio.sleep(LOOK_AGAIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN):
+                await stopping.wait()
 
 
 def look(session: Session, plan: Plan, outcomes: Sequence[Outcome]) -> Progress:

@@ -99,7 +99,7 @@ def _what(steps: Sequence[Step]) -> str:
     return f"node {steps[0].about.name}" if len(steps) == 1 else f"{len(steps)} nodes"
 
 
-def _pods(pods: Sequence[r.Pod], says: str, tone: str) -> list[Line]:
+def pod_lines(pods: Sequence[r.Pod], says: str, tone: str) -> list[Line]:
     """How many pods, and the first of them by name."""
     if not pods:
         return []
@@ -131,7 +131,7 @@ def taint(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
     steps = tuple(_taint_step(ref, node, change) for ref, node in zip(intent.targets, nodes, strict=True))
     names = [ref.name for ref in intent.targets]
     effect = whatif.tainting(names, wanted, scene.stores)
-    lines = [*_lines(steps), *_evictions(effect.evicted), *_pods(effect.strangers, "would stay, but not be put there again", "warn")]
+    lines = [*_lines(steps), *_evictions(effect.evicted), *pod_lines(effect.strangers, "would stay, but not be put there again", "warn")]
     text = text_of(new)
     return Plan(
         intent,
@@ -146,15 +146,16 @@ def taint(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
         kubectl=words(scene.context, "", "taint", "nodes", *names, text, "--overwrite"),
         pane="nodes",
         touched=tuple(uid_of(node) for node in nodes),
+        apart=True,
     )
 
 
 def _evictions(evicted: Sequence[whatif.Eviction]) -> list[Line]:
     now = [each.pod for each in evicted if each.after == 0]
     later = [each for each in evicted if each.after > 0]
-    lines = _pods(now, "would be deleted at once", "bad")
+    lines = pod_lines(now, "would be deleted at once", "bad")
     if later:
-        lines += _pods([each.pod for each in later], f"would be deleted after {min(each.after for each in later)} s or more", "bad")
+        lines += pod_lines([each.pod for each in later], f"would be deleted after {min(each.after for each in later)} s or more", "bad")
     return lines
 
 
@@ -181,31 +182,36 @@ def untaint(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
         title=f"Untaint {_what(steps)} {key}{f':{effect}' if effect else ''}",
         button=f"Untaint {_what(steps)}",
         steps=steps,
-        lines=(*_lines(steps), *_pods(fitting, "that wait would fit then", "ok")),
+        lines=(*_lines(steps), *pod_lines(fitting, "that wait would fit then", "ok")),
         warnings=(*dict.fromkeys(warnings), *_incomplete(scene)),
         needs=_needs(steps),
         undo=Intent("taint", tuple(step.about for step in steps), {"taint": text_of(removed[0])}) if len(set(gone)) == 1 else None,
         kubectl=words(scene.context, "", "taint", "nodes", *names, f"{key}{f':{effect}' if effect else ''}-"),
         pane="nodes",
         touched=tuple(uid_of(step.raw) for step in steps),
+        apart=True,
     )
 
 
-def _cordoned(node: Raw | None) -> bool:
+def cordoned(node: Raw | None) -> bool:
+    """spec.unschedulable."""
     return bool(((node or {}).get("spec") or {}).get("unschedulable"))
 
 
+def cordon_step(ref: Ref, node: Raw, wanted: bool) -> Step:
+    """Keeps new pods off a node, or lets them on it again."""
+
+    def request(now: Raw) -> Request:
+        return Request("PATCH", ref.path, {"metadata": preconditions(now), "spec": {"unschedulable": wanted or None}}, {}, STRATEGIC_PATCH)
+
+    says = "takes no new pods" if wanted else "takes pods again"
+    return Step(_fixed(ref, node), says, node, request, cordoned, lambda now: now is not None and cordoned(now) == wanted)
+
+
 def _cordon(intent: Intent, nodes: Sequence[Raw], scene: Scene, wanted: bool) -> Plan:
-    def step(ref: Ref, node: Raw) -> Step:
-        def request(now: Raw) -> Request:
-            return Request("PATCH", ref.path, {"metadata": preconditions(now), "spec": {"unschedulable": wanted or None}}, {}, STRATEGIC_PATCH)
-
-        says = "takes no new pods" if wanted else "takes pods again"
-        return Step(_fixed(ref, node), says, node, request, _cordoned, lambda now: now is not None and _cordoned(now) == wanted)
-
-    steps = tuple(step(ref, node) for ref, node in zip(intent.targets, nodes, strict=True) if _cordoned(node) != wanted)
+    steps = tuple(cordon_step(ref, node, wanted) for ref, node in zip(intent.targets, nodes, strict=True) if cordoned(node) != wanted)
     if not steps:
-        raise Unfit(f"{_what([step(intent.targets[0], nodes[0])])} is {'cordoned' if wanted else 'not cordoned'} already")
+        raise Unfit(f"{', '.join(ref.name for ref in intent.targets[:LISTED])}: {'cordoned' if wanted else 'not cordoned'} already")
     names = [one.about.name for one in steps]
     verb, opposite = ("cordon", "uncordon") if wanted else ("uncordon", "cordon")
     fitting = () if wanted else whatif.uncordoning(names, scene.stores)
@@ -214,12 +220,13 @@ def _cordon(intent: Intent, nodes: Sequence[Raw], scene: Scene, wanted: bool) ->
         title=f"{verb.capitalize()} {_what(steps)}",
         button=f"{verb.capitalize()} {_what(steps)}",
         steps=steps,
-        lines=(*_lines(steps), *_pods(fitting, "that wait would fit then", "ok")),
+        lines=(*_lines(steps), *pod_lines(fitting, "that wait would fit then", "ok")),
         needs=_needs(steps),
         undo=Intent(opposite, tuple(one.about for one in steps)),
         kubectl=words(scene.context, "", verb, *names),
         pane="nodes",
         touched=tuple(one.about.uid for one in steps),
+        apart=True,
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.kinds import Kind
+from kubepane.cluster.requests import JSON
 from kubepane.cluster.stores import Stores
-from kubepane.cluster.writing import Outcome, Raw, Ref, Rehearsal, Step
+from kubepane.cluster.writing import End, Outcome, Raw, Ref, Rehearsal, Step
 from kubepane_widgets.lines import Line
 from kubepane_widgets.palette import G
 
@@ -89,6 +91,41 @@ class Scene:
     gathered: Any = None
 
 
+class Read(Protocol):
+    """What GETs a path: `Api.get`."""
+
+    def __call__(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Awaitable[bytes]:
+        """The body of the answer; raises a `ClusterError`."""
+        ...
+
+
+class Means(Protocol):
+    """What a plan may use that carries itself out.
+
+    Attributes:
+        stores: what is held of the cluster.
+        read: GETs a path.
+        stopping: set when the user wants no more to be sent; what was sent is waited for and told.
+    """
+
+    @property
+    def stores(self) -> Stores: ...
+
+    @property
+    def read(self) -> Read: ...
+
+    @property
+    def stopping(self) -> asyncio.Event: ...
+
+    async def make(self, step: Step, before: Outcome | None = None) -> Outcome:
+        """Makes a change beside others; `before` is what came of the same one the last time: the same again is not told again."""
+        ...
+
+
+Carry = Callable[[Means], AsyncGenerator[Outcome | Progress]]
+"""Makes the changes of a plan whose steps wait for each other or for the cluster; its last word is a `Progress` that is done."""
+
+
 def settled(stores: Stores, now: datetime) -> Progress:
     """The progress of a plan whose effect is complete with the change itself."""
     return Progress(True)
@@ -128,6 +165,8 @@ class Plan:
         refusals: what the server would refuse; nothing is sent then.
         instead: another intent that would get round the refusals, with the words of its button; it is shown anew.
         undone: what takes it back where that is known only from the outcomes.
+        carry: carries the plan out where its steps do not simply follow one another.
+        apart: its steps stand each for itself: that one is refused does not keep the others from being made.
     """
 
     intent: Intent
@@ -147,15 +186,23 @@ class Plan:
     refusals: tuple[tuple[Ref, ClusterError], ...] = ()
     instead: tuple[str, Intent] | None = None
     undone: Callable[[Sequence[Outcome]], Intent | None] | None = None
+    carry: Carry | None = None
+    apart: bool = False
 
     def taken_back_by(self, outcomes: Sequence[Outcome]) -> Intent | None:
-        """What takes it back, now that this came of it."""
-        return self.undone(outcomes) if self.undone is not None else self.undo
+        """What takes back as much of it as was done; None when nothing can."""
+        if self.undone is not None:
+            return self.undone(outcomes)
+        if self.undo is None:
+            return None
+        done = {outcome.step.about.path for outcome in outcomes if outcome.end is End.DONE}
+        targets = tuple(ref for ref in self.undo.targets if ref.path in done)
+        return replace(self.undo, targets=targets) if targets else None
 
 
 Planner = Callable[[Intent, Sequence[Raw], Scene], Plan]
 """Makes a plan from what the targets read like right now, in the order of `Intent.targets`; raises `Unfit`."""
-Gather = Callable[[Callable[[str], Awaitable[bytes]], Intent, Sequence[Raw]], Awaitable[Any]]
+Gather = Callable[[Read, Intent, Sequence[Raw]], Awaitable[Any]]
 """Reads what a planner needs beside the targets; given what GETs a path, the intent, and the targets."""
 
 

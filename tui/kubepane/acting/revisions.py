@@ -5,19 +5,17 @@ Sources: kubectl pkg/polymorphichelpers/{history,rollback}.go.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from kubepane.acting.plan import Unfit
+from kubepane.acting.plan import Read, Unfit
 from kubepane.cluster import kinds as k
 from kubepane.cluster.writing import Raw, Ref, uid_of
 
 REVISION = "deployment.kubernetes.io/revision"
 CAUSE = "kubernetes.io/change-cause"
 HASH = "pod-template-hash"
-Read = Callable[[str], Awaitable[bytes]]
 
 
 class Revision(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from kubepane.acting import differing, progress, revisions
-from kubepane.acting.plan import Intent, Need, Plan, Progress, Scene, Unfit, Verb, settled
-from kubepane.acting.revisions import Read, Revision
+from kubepane.acting.plan import Intent, Need, Plan, Progress, Read, Scene, Unfit, Verb, settled
+from kubepane.acting.revisions import Revision
 from kubepane.cluster import kinds as k
 from kubepane.cluster.api import MERGE_PATCH, STRATEGIC_PATCH
 from kubepane.cluster.kinds import Kind
@@ -62,6 +62,7 @@ def _plan(
         pane="workloads",
         touched=tuple(step.about.uid for step in steps),
         progress=follow,
+        apart=True,
     )
 
 

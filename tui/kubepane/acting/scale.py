@@ -46,6 +46,7 @@ def plan(intent: Intent, scales: Sequence[Raw], scene: Scene) -> Plan:
         pane="workloads",
         touched=tuple(uid_of(scale) for scale in scales),
         progress=lambda stores, now: progress.scaled(intent.targets, wanted, stores),
+        apart=True,
     )
 
 

@@ -6,7 +6,9 @@ Rules: research on what kubectl sends (PATCH and PUT with uid and resourceVersio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from random import Random
 
@@ -21,6 +23,19 @@ TRIES = 8  # of a change whose premise still holds: others write to the object a
 PAUSE = 0.1  # seconds before the first repeat, doubled with jitter
 LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds before each look for what became of a change whose answer was lost
 
+_heard: ContextVar[list[str] | None] = ContextVar("warnings of the change that this task makes", default=None)
+
+
+@contextmanager
+def _hearing() -> Iterator[list[str]]:
+    """Gathers the warnings of one change."""
+    warnings: list[str] = []
+    mark = _heard.set(warnings)
+    try:
+        yield warnings
+    finally:
+        _heard.reset(mark)
+
 
 class Writer:
     """Sends the steps of one session.
@@ -34,12 +49,11 @@ class Writer:
     def __init__(self, api: Api, told: Callable[[Outcome], None], random: Random) -> None:
         self._api, self._told, self._random = api, told, random
         self._turn = asyncio.Lock()
-        self._warnings: list[str] = []
 
     def hear(self, warned: Warned) -> None:
-        """Warning headers of the server; those of a change belong to the step that is being made."""
-        if warned.method != "GET":
-            self._warnings.append(warned.text)
+        """Warning headers of the server; those of a change belong to the step that this task makes."""
+        if warned.method != "GET" and (heard := _heard.get()) is not None:
+            heard.append(warned.text)
 
     async def read(self, step: Step) -> Raw | None:
         """The present state, None when there is no such object.
@@ -57,21 +71,31 @@ class Writer:
         request = step.request(step.raw or {})
         rehearsed = Request(request.method, request.path, request.body, {**request.query, "dryRun": "All"}, request.content_type)
         async with self._turn:
-            self._warnings = []
-            try:
-                answer = await self._send(rehearsed)
-            except ClusterError as error:
-                return Rehearsal(step, error=error, warnings=tuple(self._warnings))
-            return Rehearsal(step, _object(answer), warnings=tuple(self._warnings))
+            with _hearing() as warnings:
+                try:
+                    answer = await self._send(rehearsed)
+                except ClusterError as error:
+                    return Rehearsal(step, error=error, warnings=tuple(warnings))
+                return Rehearsal(step, _object(answer), warnings=tuple(warnings))
 
     async def perform(self, step: Step) -> Outcome:
         """Makes the change, after those before it. Never raises a `ClusterError`."""
         async with self._turn:
-            self._warnings = []
-            outcome = Outcome(step, End.UNKNOWN, "given up before the answer came")
-            try:
-                outcome = replace(await self._performed(step), warnings=tuple(self._warnings))
-            finally:
+            return await self.perform_beside(step)
+
+    async def perform_beside(self, step: Step, before: Outcome | None = None) -> Outcome:
+        """Makes the change whatever else is being made. Never raises a `ClusterError`.
+
+        Args:
+            before: what came of the same step the last time: the same again is not told again.
+        """
+        outcome = Outcome(step, End.UNKNOWN, "given up before the answer came")
+        try:
+            with _hearing() as warnings:
+                outcome = await self._performed(step)
+            outcome = replace(outcome, warnings=tuple(warnings))
+        finally:
+            if before is None or (before.end, before.text) != (outcome.end, outcome.text):
                 self._told(outcome)
         return outcome
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from textual.screen import Screen
 
 from kubepane.acting import doing
-from kubepane.acting.plan import Intent, Plan, Unfit
+from kubepane.acting.plan import Intent, Plan, Progress, Unfit
 from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.session import Session
 from kubepane.cluster.writing import End, Outcome
@@ -32,6 +33,13 @@ class Effect:
     text: str = "sending"
     tone: str = "accent"
     ended: float | None = None
+    shown: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether there may be more to be sent."""
+        return self.ended is None and not self.stopping.is_set() and (self.plan.carry is not None or len(self.outcomes) < len(self.plan.steps) > 1)
 
 
 class Changes:
@@ -110,23 +118,41 @@ class Changes:
         effect = Effect(plan, loop.time())
         self.effects = [*[each for each in self.effects if each.ended is None], effect]
         self._changed()
-        async for outcome in doing.perform(self._session, plan):
-            effect.outcomes.append(outcome)
-            if outcome.end is End.CHANGED and len(effect.outcomes) == 1:
-                self.effects.remove(effect)
-                self.ask(plan.intent, plan.title, f"{outcome.text}: this is how it reads now")
-                return
-            if not outcome.good:
-                self._end(effect, f"{outcome.step.about}: {outcome.text}", "bad")
-                return
-        self._remember(plan, effect.outcomes)
-        if plan.pane:
-            self._show(plan.pane, plan.touched)
-        async for progress in doing.follow(self._session, plan, effect.outcomes):
-            effect.text = progress.text or "done"
-            if progress.done:
-                self._end(effect, effect.text, "bad" if progress.failed else "ok")
-            self._changed()
+        async with aclosing(doing.carry_out(self._session, plan, effect.stopping)) as words:
+            async for each in words:
+                if not isinstance(each, Outcome):
+                    self._told(effect, each)
+                    continue
+                effect.outcomes.append(each)
+                if each.end is End.CHANGED and len(effect.outcomes) == 1 and _asks_again(plan):
+                    self.effects.remove(effect)
+                    self.ask(plan.intent, plan.title, f"{each.text}: this is how it reads now")
+                    return
+
+    def _told(self, effect: Effect, progress: Progress) -> None:
+        """How far it is; from the first word on the screen shows where."""
+        plan = effect.plan
+        if not effect.shown and any(outcome.good for outcome in effect.outcomes):
+            effect.shown = True
+            self._remember(plan, effect.outcomes)
+            if plan.pane:
+                self._show(plan.pane, plan.touched)
+        effect.text = progress.text or "done"
+        if progress.done:
+            self._end(effect, effect.text, "bad" if progress.failed else "ok")
+        self._changed()
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether something is on its way that can be broken off."""
+        return any(each.stoppable for each in self.effects)
+
+    def break_off(self) -> bool:
+        """Sends no more of what is on its way; False when nothing is."""
+        on_their_way = [each for each in self.effects if each.stoppable]
+        for each in on_their_way:
+            each.stopping.set()
+        return bool(on_their_way)
 
     def _remember(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:
         undo = plan.taken_back_by(outcomes)
@@ -164,10 +190,17 @@ class Changes:
         effect = told[-1]
         sign = G["busy"] if effect.ended is None else G["ok"] if effect.tone == "ok" else G["bad"]
         line: Line = [(f" {sign} ", effect.tone), (effect.plan.title, "bold"), ("  ", "fg"), (effect.text, "fg")]
+        if effect.stoppable:
+            line.append(("  S stops it", "muted"))
         line.append((f"  {duration((effect.ended or now) - effect.started)}", "muted"))
         if len(told) > 1:
             line.append((f"   and {len(told) - 1} more", "muted"))
         return line
+
+
+def _asks_again(plan: Plan) -> bool:
+    """Whether a plan whose first change was outdated is asked anew: not where other changes stand beside it."""
+    return plan.carry is None and (len(plan.steps) == 1 or not plan.apart)
 
 
 def _buttons(plan: Plan) -> tuple[Button, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from kubepane.acting import doing, loading, nodes, tolerating
+from kubepane.acting import doing, draining, loading, nodes, tolerating
 from kubepane.acting.plan import Intent, Unfit
 from kubepane.acting.scale import MOST
 from kubepane.acting.verbs import VERBS
@@ -40,8 +40,9 @@ class OperatingScreen(DashboardScreen):
         super().on_unmount()
         self.changes.stop()
 
-    def told(self) -> Line:
-        return self.changes.line
+    def told(self, cells: int) -> list[Line]:
+        line = self.changes.line
+        return [line] if line else []
 
     def _show_effect(self, pane: str, uids: Sequence[str]) -> None:
         """Focuses the pane that shows what was changed, on its first object."""
@@ -78,6 +79,8 @@ class OperatingScreen(DashboardScreen):
     def _dim(self, action: Action) -> bool:
         if action.name == "undo_change":
             return not self.changes.can_undo
+        if action.name == "break_off":
+            return not self.changes.can_stop
         if not action.verb:
             return super()._dim(action)
         verb, refs = VERBS[action.verb], self.refs(action.verb)
@@ -170,6 +173,32 @@ class OperatingScreen(DashboardScreen):
 
     def action_uncordon(self) -> None:
         self._begin("uncordon", "a node")
+
+    def action_drain(self) -> None:
+        refs = self._ready("drain", "a node")
+        if not refs:
+            return
+        title = _titled("Drain", refs)
+        fields = [
+            Field("emptyDir data", "keep", "← → lose: pods with an emptyDir go too, and what it holds is lost", choices=("keep", "lose")),
+            Field("lone pods", "keep", "← → evict: pods without a controller go too, and nobody makes them anew", choices=("keep", "evict")),
+            Field("grace", "", "seconds a pod has to end; empty for its own"),
+        ]
+
+        def check(texts: list[str]) -> str:
+            fits = not texts[2] or (texts[2].isascii() and texts[2].isdigit() and int(texts[2]) <= draining.MOST_GRACE)
+            return "" if fits else f"seconds from 0 to {draining.MOST_GRACE:,}, or nothing"
+
+        def answered(texts: list[str] | None) -> None:
+            if texts:
+                args = {"data": texts[0] == "lose", "force": texts[1] == "evict", "grace": int(texts[2]) if texts[2] else None}
+                self.changes.ask(Intent("drain", tuple(refs), args), title)
+
+        self.app.push_screen(FormCard(title, fields, check), answered)
+
+    def action_break_off(self) -> None:
+        if not self.changes.break_off():
+            self.notify("nothing is on its way", markup=False)
 
     def action_restart(self) -> None:
         self._begin("restart", "a Deployment, StatefulSet or DaemonSet")

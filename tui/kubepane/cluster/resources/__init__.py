@@ -123,6 +123,11 @@ from kubepane.cluster.resources.pods import (
     VolumeSource as VolumeSource,
     Waiting as Waiting,
 )
+from kubepane.cluster.resources.policy import (
+    Budget as Budget,
+    BudgetSpec as BudgetSpec,
+    BudgetStatus as BudgetStatus,
+)
 from kubepane.cluster.resources.storage import (
     Claim as Claim,
     ClaimSpec as ClaimSpec,

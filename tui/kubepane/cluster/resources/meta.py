@@ -17,6 +17,7 @@ IntOrString = int | str | None
 
 
 class OwnerReference(Struct, frozen=True):
+    api_version: str = ""
     kind: str = ""
     name: str = ""
     uid: str = ""

@@ -96,8 +96,13 @@ class Projected(Struct, frozen=True):
     sources: tuple[Projection, ...] | None = None
 
 
+class EmptyDir(Struct, frozen=True):
+    """Its data goes with the pod; nothing else is read of it."""
+
+
 class Volume(Struct, frozen=True):
     name: str = ""
+    empty_dir: EmptyDir | None = None
     persistent_volume_claim: Ref | None = None
     ephemeral: Ref | None = None  # a claim of its own, named pod-volume
     config_map: VolumeSource | None = None
