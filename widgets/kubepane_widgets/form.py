@@ -76,7 +76,8 @@ class FormCard(SheetScreen):
         line: Line = [(f"{field.label:<{room}}", "fg" if here else "soft")]
         if field.choices:
             for choice in field.choices:
-                line += [(f" {choice} ", "chip" if choice == self.texts[index] else "muted"), (" ", "fg")]
+                chosen = choice == self.texts[index]
+                line += [(f"[{choice}]" if chosen else f" {choice} ", "chip" if chosen else "muted"), (" ", "fg")]  # seen without colour as well
         else:
             shown = text if cell_len(text) < cells - room - 2 else "…" + text[-(cells - room - 4) :]
             line += [(shown, "fg"), *([(G["cursor"], "accent")] if here else [])]
