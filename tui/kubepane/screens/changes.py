@@ -164,6 +164,7 @@ class Changes:
     def _end(self, effect: Effect, text: str, tone: str) -> None:
         loop = asyncio.get_running_loop()
         effect.text, effect.tone, effect.ended = text, tone, loop.time()
+        self._session.journal.write("change", f"{effect.plan.title}: {text}")
         loop.call_later(SHOWN, self._changed)
         self._changed()
 
@@ -189,10 +190,12 @@ class Changes:
             return []
         effect = told[-1]
         sign = G["busy"] if effect.ended is None else G["ok"] if effect.tone == "ok" else G["bad"]
-        line: Line = [(f" {sign} ", effect.tone), (effect.plan.title, "bold"), ("  ", "fg"), (effect.text, "fg")]
+        line: Line = [(f" {sign} ", effect.tone), (effect.plan.title, "bold"), (f" {duration((effect.ended or now) - effect.started)}", "muted")]
         if effect.stoppable:
-            line.append(("  S stops it", "muted"))
-        line.append((f"  {duration((effect.ended or now) - effect.started)}", "muted"))
+            line += [("  S", "accent"), (" stops it", "muted")]
+        elif effect.tone == "bad" and self._undo and self._undo[-1] == effect.plan.taken_back_by(effect.outcomes):
+            line += [("  u", "accent"), (" takes back what was done", "muted")]
+        line += [("  ", "fg"), (effect.text, "fg")]
         if len(told) > 1:
             line.append((f"   and {len(told) - 1} more", "muted"))
         return line
