@@ -49,10 +49,10 @@ class SpedClock:
     """
 
     def __init__(self, speed: float, start: datetime) -> None:
-        self._speed, self._start, self._zero = speed, start, time.monotonic()
+        self.speed, self._start, self._zero = speed, start, time.monotonic()
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self._speed)
+        return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self.speed)
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -5,6 +5,7 @@ ClusterError
 ├── NotKubernetes          an answer that is not the API's: a proxy's page, garbage
 ├── BadConfig              the kubeconfig, or a plugin it names, cannot be used
 ├── ReadOnly               a change was asked for in read-only mode; nothing was sent
+├── OtherCluster           another cluster has taken the place of the one that was connected to; nothing was sent
 └── Refused                the server answered with an error
     ├── Unauthorized       401
     ├── Forbidden          403
@@ -49,6 +50,10 @@ class BadConfig(ClusterError):
 
 class ReadOnly(ClusterError):
     """A change was refused by the program itself."""
+
+
+class OtherCluster(ClusterError):
+    """What answers is another cluster than before."""
 
 
 class Refused(ClusterError):

@@ -15,17 +15,18 @@ from kubepane.cluster import audit_file, connection, kinds as k, kubeconfig, log
 from kubepane.cluster.access import Access
 from kubepane.cluster.api import Api
 from kubepane.cluster.audit import Warned
-from kubepane.cluster.clock import Clock, SystemClock
+from kubepane.cluster.clock import Clock, SpedClock, SystemClock
 from kubepane.cluster.cluster import Cluster
 from kubepane.cluster.connection import Connection
 from kubepane.cluster.context import Context, Target
-from kubepane.cluster.errors import BadConfig, ClusterError
+from kubepane.cluster.errors import BadConfig, ClusterError, OtherCluster
 from kubepane.cluster.freshness import Freshness, State, worst
 from kubepane.cluster.journal import Journal
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.kubeconfig import Choice, Kubeconfig
 from kubepane.cluster.metrics import Metrics
 from kubepane.cluster.options import Options
+from kubepane.cluster.pin import NAMESPACE, Pin
 from kubepane.cluster.stores import Stores
 from kubepane.cluster.writer import Writer
 from kubepane.cluster.writing import Outcome
@@ -64,6 +65,7 @@ class Session:
         self.api: Api | None = None
         self.access: Access | None = None
         self.writer: Writer | None = None
+        self.pin: Pin | None = None
         self.audit: Callable[[audit_file.Entry], None] = audit_file.to(audit_file.default_path())
         self._random = random or Random()  # noqa: S311  (jitter, not secrets)
         self._kubeconfig: Kubeconfig | None = None
@@ -103,7 +105,7 @@ class Session:
             await asyncio.sleep(AGAIN)
         await library
         self._connect(context)
-        await self._ask_version()
+        await asyncio.gather(self._ask_version(), self._learn_identity())
 
     def _read(self) -> Context:
         """The context that the options name.
@@ -130,6 +132,8 @@ class Session:
 
     def _connect(self, context: Context) -> None:
         self.api = self._door(context)
+        self.pin = Pin(self.api.get, self.clock, self._warn_of_identity)
+        self.writer = Writer(self.api, self._changed_something, self._random, self.pin)
         self.access = Access(self.api, self.clock)
         for store in self.stores:
             store.set_freshness(Freshness())
@@ -151,9 +155,7 @@ class Session:
     def _door(self, context: Context) -> Api:
         """The one door for requests to this cluster."""
         self._connection = Connection(context, clock=self.clock)
-        api = Api(self._connection, clock=self.clock, read_only=self.options.read_only, on_warning=self._warned)
-        self.writer = Writer(api, self._changed_something, self._random)
-        return api
+        return Api(self._connection, clock=self.clock, read_only=self.options.read_only, on_warning=self._warned)
 
     def _warned(self, warned: Warned) -> None:
         if self.writer is not None:
@@ -175,6 +177,30 @@ class Session:
                 self.changed()
             except ClusterError:
                 await asyncio.sleep(VERSION_AGAIN)
+
+    async def _learn_identity(self) -> None:
+        """Asks which cluster this is, until it says so or will not. Later the watch of the namespaces tells, and changes ask before."""
+        assert self.pin is not None
+        spaces = self.stores.namespaces
+
+        def look() -> None:
+            held.drain()
+            if (space := spaces.named("", NAMESPACE)) is not None and self.pin is not None:
+                self.pin.seen(space.metadata.uid)
+
+        held = spaces.subscribe(look)
+        while True:
+            try:
+                await self.pin.check()
+                return
+            except OtherCluster:
+                return
+            except ClusterError:
+                await asyncio.sleep(VERSION_AGAIN)
+
+    def _warn_of_identity(self, text: str) -> None:
+        self.journal.write("cluster", text)
+        self.changed()
 
     # ---- what is wanted
 
@@ -267,6 +293,11 @@ class Session:
     def context(self) -> str:
         """The name of the context, "" for none."""
         return self.target.context if self.target else ""
+
+    @property
+    def pace(self) -> float:
+        """Cluster seconds per second: 1 but on a simulated cluster."""
+        return self.clock.speed if isinstance(self.clock, SpedClock) else 1.0
 
     @property
     def who(self) -> str:

@@ -11,17 +11,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from random import Random
+from typing import TypeGuard
 
 import msgspec
 
 from kubepane.cluster.api import Api
 from kubepane.cluster.audit import Warned
-from kubepane.cluster.errors import ClusterError, Conflict, NotFound, Refused, ServerFault, Unreachable
+from kubepane.cluster.errors import ClusterError, Conflict, NotFound, Refused, ServerFault, TooManyRequests, Unreachable
+from kubepane.cluster.pin import Pin
 from kubepane.cluster.writing import End, Outcome, Raw, Rehearsal, Request, Step, revision_of, uid_of
 
 TRIES = 8  # of a change whose premise still holds: others write to the object all the time
 PAUSE = 0.1  # seconds before the first repeat, doubled with jitter
 LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds before each look for what became of a change whose answer was lost
+SURE = 3  # looks at an untouched object until it counts as not changed: what was cut off may still be at work in the server
+LONGEST = 15.0  # seconds that a busy server may ask to wait
 
 _heard: ContextVar[list[str] | None] = ContextVar("warnings of the change that this task makes", default=None)
 
@@ -44,10 +48,11 @@ class Writer:
         api: the door.
         told: gets every outcome once: the audit.
         random: jitter.
+        pin: whether this is still the cluster that was connected to; None where nobody wants to know.
     """
 
-    def __init__(self, api: Api, told: Callable[[Outcome], None], random: Random) -> None:
-        self._api, self._told, self._random = api, told, random
+    def __init__(self, api: Api, told: Callable[[Outcome], None], random: Random, pin: Pin | None = None) -> None:
+        self._api, self._told, self._random, self._pin = api, told, random, pin
         self._turn = asyncio.Lock()
 
     def hear(self, warned: Warned) -> None:
@@ -73,6 +78,7 @@ class Writer:
         async with self._turn:
             with _hearing() as warnings:
                 try:
+                    await self._same_cluster()
                     answer = await self._send(rehearsed)
                 except ClusterError as error:
                     return Rehearsal(step, error=error, warnings=tuple(warnings))
@@ -100,8 +106,13 @@ class Writer:
         return outcome
 
     async def _performed(self, step: Step) -> Outcome:
+        try:
+            await self._same_cluster()
+        except ClusterError as error:
+            return Outcome(step, End.LOST if isinstance(error, Unreachable | ServerFault) else End.REFUSED, f"nothing was sent: {error}", error=error)
         raw = step.raw
         for attempt in range(TRIES):
+            pause = PAUSE * 2**attempt * (0.5 + self._random.random())
             try:
                 answer = _object(await self._send(step.request(raw or {})))
                 return Outcome(step, End.DONE, step.says, revision_of(answer), uid=uid_of(answer))
@@ -116,9 +127,15 @@ class Writer:
             except (Unreachable, ServerFault) as error:
                 return await self._cleared_up(step, raw, error)
             except ClusterError as error:
-                return Outcome(step, End.REFUSED, str(error), error=error)
-            await asyncio.sleep(PAUSE * 2**attempt * (0.5 + self._random.random()))
+                if not _busy(error) or attempt == TRIES - 1:
+                    return Outcome(step, End.REFUSED, str(error), error=error)
+                pause += min(error.retry_after or 0.0, LONGEST)
+            await asyncio.sleep(pause)
         return Outcome(step, End.CHANGED, "others change it faster than this can be written", error=None)
+
+    async def _same_cluster(self) -> None:
+        if self._pin is not None:
+            await self._pin.check()
 
     async def _again(self, step: Step, raw: Raw, refusal: Conflict) -> tuple[Outcome | None, Raw]:
         """After a conflict: the newer state when the change still means what was shown, else the outcome."""
@@ -140,18 +157,25 @@ class Writer:
 
     async def _cleared_up(self, step: Step, raw: Raw | None, error: ClusterError) -> Outcome:
         """The answer was lost, or the server broke while it worked: what is there now tells whether it happened."""
-        if isinstance(error, ServerFault) and (error.status == 500 or error.reason == "ServiceUnavailable"):  # it was handled, and failed
-            return Outcome(step, End.REFUSED, str(error), error=error)
+        if self._pin is not None:
+            self._pin.doubt()
+        handled = isinstance(error, ServerFault) and (error.status == 500 or error.reason == "ServiceUnavailable")
+        found = Outcome(step, End.UNKNOWN, f"no answer, and it cannot be found out whether it happened: {error}", error=error)
+        untouched = 0
         for pause in LOOKS:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(0 if handled and not untouched else pause)
             try:
+                await self._same_cluster()
                 now = await self.read(step)
             except (Unreachable, ServerFault):
                 continue
             except ClusterError as problem:
                 return Outcome(step, End.UNKNOWN, f"{error}; looking for it: {problem}", error=error)
-            return _judged(step, raw, now, error)
-        return Outcome(step, End.UNKNOWN, f"no answer, and it cannot be found out whether it happened: {error}", error=error)
+            found = _judged(step, raw, now, error)
+            untouched += 1
+            if found.end is not End.LOST or untouched == SURE:
+                break
+        return replace(found, end=End.REFUSED, text=str(error)) if handled and found.end is End.LOST else found
 
     async def _send(self, request: Request) -> bytes:
         api, query = self._api, dict(request.query)
@@ -167,10 +191,18 @@ def _missing(step: Step, error: Refused) -> Outcome:
     return Outcome(step, End.CHANGED, "it is gone", error=error)
 
 
+def _busy(error: ClusterError) -> TypeGuard[TooManyRequests]:
+    """Whether the server was too busy to look at the request: it may be sent again. A disruption budget's refusal is none of these."""
+    return isinstance(error, TooManyRequests) and error.retry_after is not None and not error.causes
+
+
 def _judged(step: Step, raw: Raw | None, now: Raw | None, error: ClusterError) -> Outcome:
     """What became of a change without an answer, from the state before it and the state that is there now."""
-    if step.holds(now):
+    replaced = raw is not None and now is not None and uid_of(raw) and uid_of(now) != uid_of(raw)
+    if step.holds(None if replaced else now):
         return Outcome(step, End.DONE, f"{step.says}; the answer was lost, the cluster shows it", revision_of(now), uid=uid_of(now))
+    if replaced:
+        return Outcome(step, End.UNKNOWN, f"no answer, and by now another one has its name: {error}", error=error)
     untouched = now is None if raw is None else now is not None and step.premise(now) == step.premise(raw)
     if untouched:
         return Outcome(step, End.LOST, f"it did not happen: {error}", error=error)

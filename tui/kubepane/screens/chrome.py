@@ -41,7 +41,7 @@ def _shortened(namespaces: Sequence[str]) -> str:
 def _who(session: Session, cells: int) -> Line:
     target = session.target
     assert target is not None
-    line: Line = [("  ", "fg"), (target.user or "", "soft")] if target.user else []
+    line: Line = [("  ", "fg"), (target.user, "soft")] if target.user and target.user != target.context else []
     if target.acting_as:
         line += [(" as ", "muted"), (target.acting_as, "warn")]
     if cells >= 150 and target.host:
@@ -53,6 +53,8 @@ def _modes(session: Session) -> Line:
     target, line = session.target, []
     if session.options.read_only:
         line.append(("  READ-ONLY", "accent"))
+    if session.pin is not None and session.pin.other:
+        line.append(("  ANOTHER CLUSTER", "bad"))
     if target and target.protected:
         line.append(("  protected", "warn"))
     if target and target.insecure:
@@ -60,7 +62,7 @@ def _modes(session: Session) -> Line:
     if target and target.plain:
         line.append(("  no TLS", "bad"))
     if "embedded" in session.server_version:
-        line.append(("  simulated", "accent"))
+        line.append((f"  simulated{f' ×{session.pace:g}' if session.pace != 1 else ''}", "accent"))
     return line
 
 

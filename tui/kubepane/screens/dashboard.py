@@ -171,7 +171,8 @@ class DashboardScreen(PanesScreen):
         self._ask(ListCard("Contexts", items, cells=80), self._context_chosen)
 
     def _context_chosen(self, name: str) -> None:
-        if name != self.session.context:
+        another = self.session.pin is not None and bool(self.session.pin.other)
+        if name != self.session.context or another:  # the same again, when another cluster has taken its place
             self.app.call_later(self.app.switch_context, name)  # type: ignore[attr-defined]
 
     # ---- objects -------------------------------------------------------------------------------------------------------------
