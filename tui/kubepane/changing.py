@@ -107,11 +107,11 @@ async def _change(session: Session, verb: str, intend: Callable[[Session], Inten
         await settle(session, wants, LISTS)
         plan = await _rehearsed(session, intent, manner)
         _preview(session, plan)
-        if not plan.steps and plan.carry is None:
-            return DONE
         if plan.refusals:
             ref, refusal = plan.refusals[0]
             return _sorry(f"{verb}: the server would refuse it: {ref}: {refusal}", REFUSED)
+        if not plan.steps and plan.carry is None:
+            return DONE
         if session.options.read_only:
             return _sorry(f"{verb}: read-only: nothing was sent", REFUSED)
         if manner.dry_run:

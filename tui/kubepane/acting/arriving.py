@@ -14,6 +14,7 @@ from kubepane.cluster.writing import Ref
 from kubepane.insight import claims, jobs, rollouts
 from kubepane.insight.explain import explain
 from kubepane.insight.finding import Level
+from kubepane.insight.rollout_status import TIMED_OUT
 
 ROLLED: tuple[Kind, ...] = (k.DEPLOYMENTS, k.STATEFULSETS, k.DAEMONSETS)
 FOLLOWED: tuple[Kind, ...] = (*ROLLED, k.JOBS, k.CLAIMS)
@@ -82,5 +83,6 @@ def _claim(claim: r.Claim, stores: Stores, now: datetime) -> Progress:
 
 
 def _cause(obj: Object, stores: Stores, now: datetime) -> str:
-    """What keeps it from being well, "" when nothing known does."""
-    return next((finding.clause for finding in explain(obj, stores, now) if finding.level <= Level.WAIT), "")
+    """What keeps it from being well, "" when nothing known does; that its deadline has passed is no cause."""
+    found = [one for one in explain(obj, stores, now) if one.level <= Level.WAIT and all(fact.value != TIMED_OUT for fact in one.evidence)]
+    return found[0].clause if found else ""
