@@ -35,6 +35,10 @@ class Place:
         """The admin's."""
         return self.folder / "kubeconfig"
 
+    def kubeconfig_of(self, part: str) -> Path:
+        """A part's own."""
+        return self.folder / f"{part}.kubeconfig"
+
     @property
     def _tls(self) -> list[str]:
         return [f"--tls-cert-file={self.folder}/leaf.crt", f"--tls-private-key-file={self.folder}/leaf.key"]
@@ -93,7 +97,7 @@ class Place:
         """All controllers; with `fast_hpa` the HPA looks every 5 s and forgets after 30."""
         return [
             *self._part("kube-controller-manager"),
-            f"--kubeconfig={self.kubeconfig}",
+            f"--kubeconfig={self.kubeconfig_of('kube-controller-manager')}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.controllers}",
             HEALTH,
@@ -113,7 +117,7 @@ class Place:
         port = f"--secure-port={self.scheduler}"
         return [
             *self._part("kube-scheduler"),
-            f"--kubeconfig={self.kubeconfig}",
+            f"--kubeconfig={self.kubeconfig_of('kube-scheduler')}",
             "--bind-address=127.0.0.1",
             port,
             HEALTH,
@@ -126,7 +130,7 @@ class Place:
         """Kubelets for thousands of nodes and pods, without probes."""
         return [
             str(self.binaries / "kwok"),
-            f"--kubeconfig={self.kubeconfig}",
+            f"--kubeconfig={self.kubeconfig_of('kwok')}",
             f"--config={self.binaries}/kwok.yaml",
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
             "--manage-all-nodes=false",
@@ -142,9 +146,9 @@ class Place:
         """metrics-server, scraping KWOK every 10 s (its least)."""
         return [
             str(self.binaries / "metrics-server"),
-            f"--kubeconfig={self.kubeconfig}",
-            f"--authentication-kubeconfig={self.kubeconfig}",
-            f"--authorization-kubeconfig={self.kubeconfig}",
+            f"--kubeconfig={self.kubeconfig_of('metrics-server')}",
+            f"--authentication-kubeconfig={self.kubeconfig_of('metrics-server')}",
+            f"--authorization-kubeconfig={self.kubeconfig_of('metrics-server')}",
             "--kubelet-insecure-tls",
             "--kubelet-use-node-status-port",
             "--kubelet-preferred-address-types=Hostname,InternalIP",

@@ -25,7 +25,7 @@ PATIENCE = 120.0
 LOOK = 0.05
 CONTEXT = "controlplane"
 AUDITED = {"level": "Metadata"}
-NOT_AUDITED = {"level": "None", "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"]}
+NOT_AUDITED = {"level": "None", "users": ["system:apiserver", *(f"system:{name}" for name in certificates.CLIENTS)]}
 
 
 class NotReady(Exception):
@@ -76,7 +76,9 @@ class ControlPlane:
             NotReady: A part did not come up.
         """
         certificates.write(self.folder)
-        self._write_kubeconfig()
+        self._write_kubeconfig(self.kubeconfig, "leaf")
+        for name in certificates.CLIENTS:
+            self._write_kubeconfig(self.place.kubeconfig_of(name), name)
         if self._audit:
             policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [NOT_AUDITED, AUDITED]}
             (self.folder / "audit.yaml").write_text(json.dumps(policy), encoding="utf-8")
@@ -148,8 +150,8 @@ class ControlPlane:
 
     def restore(self, copy: Path) -> None:
         """Put an older state of etcd back, as after a disaster: revisions go backwards. The API server is restarted."""
-        self.parts["kube-apiserver"].stop()
-        self.parts["etcd"].stop()
+        self.parts["kube-apiserver"].kill()
+        self.parts["etcd"].kill()
         shutil.rmtree(self.folder / "etcd")
         shutil.copytree(copy, self.folder / "etcd")
         self.parts["etcd"].start()
@@ -193,20 +195,20 @@ class ControlPlane:
         except OSError as error:
             return 0, str(error).encode()
 
-    def _write_kubeconfig(self) -> None:
+    def _write_kubeconfig(self, path: Path, certificate: str) -> None:
         folder = self.folder
         cluster = {"server": f"https://127.0.0.1:{self.place.api}", "certificate-authority": f"{folder}/ca.crt"}
-        user = {"client-certificate": f"{folder}/leaf.crt", "client-key": f"{folder}/leaf.key"}
+        user = {"client-certificate": f"{folder}/{certificate}.crt", "client-key": f"{folder}/leaf.key"}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": CONTEXT,
             "clusters": [{"name": CONTEXT, "cluster": cluster}],
-            "users": [{"name": "admin", "user": user}],
-            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": "admin"}}],
+            "users": [{"name": certificate, "user": user}],
+            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": certificate}}],
         }
-        self.kubeconfig.touch(0o600)
-        self.kubeconfig.write_text(json.dumps(config), encoding="utf-8")
+        path.touch(0o600)
+        path.write_text(json.dumps(config), encoding="utf-8")
 
     def _register_metrics(self) -> None:
         port = {"port": self.place.metrics, "name": "https"}

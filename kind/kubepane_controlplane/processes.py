@@ -6,10 +6,13 @@ import ctypes
 import signal
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 STOP_SECONDS = 8.0
+_STARTER = ThreadPoolExecutor(1, "starter")
+"""Linux tells a child of the end of the thread that made it, not of the process: this thread lives as long as the process."""
 
 
 def _die_with_parent() -> None:
@@ -36,8 +39,11 @@ class Process:
 
     def start(self) -> None:
         """Start it; its output is added to `<name>.log`."""
+        self._process = _STARTER.submit(self._spawn).result()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         with (self._folder / f"{self.name}.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own binaries
+            return subprocess.Popen(  # noqa: S603 - our own binaries
                 self._command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True, preexec_fn=_die_with_parent
             )
 
