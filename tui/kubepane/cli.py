@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from kubepane import __version__
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
+from kubepane.kindcluster import arguments as kind_arguments
 
 DONE, NO, USAGE, UNREACHABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 PANES = ("pods", "workloads", "nodes", "events", "hpa", "storage", "ingress", "policies")
@@ -295,6 +296,10 @@ def _add_cluster(commands: Any, name: str) -> None:
     serve.set_defaults(run=_serve)
 
 
+def _add_kind(commands: Any, name: str) -> None:
+    kind_arguments.add(_command(commands, name, kind_arguments.WHAT, kind_arguments.EXAMPLE), _Parser)
+
+
 def _serve(options: Options, given: argparse.Namespace) -> int:
     from kubepane import simulation  # the simulated cluster
 
@@ -465,6 +470,7 @@ COMMANDS: dict[str, Callable[[Any, str], None]] = {
     "record": _add_record,
     "replay": _add_replay,
     "cluster": _add_cluster,
+    "kind": _add_kind,
     "scale": _add_scale,
     "restart": _add_on_workloads,
     "undo": _add_on_workloads,
