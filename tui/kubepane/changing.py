@@ -109,7 +109,8 @@ async def _change(session: Session, verb: str, intend: Callable[[Session], Inten
         _preview(session, plan)
         if plan.refusals:
             ref, refusal = plan.refusals[0]
-            return _sorry(f"{verb}: the server would refuse it: {ref}: {refusal}", REFUSED)
+            hint = f"; {plan.instead[0].lower()} with --force-conflicts" if plan.instead is not None else ""
+            return _sorry(f"{verb}: the server would refuse it: {ref}: {refusal}{hint}", REFUSED)
         if not plan.steps and plan.carry is None:
             return DONE
         if session.options.read_only:
