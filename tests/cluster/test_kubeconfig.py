@@ -220,10 +220,16 @@ def test_what_the_header_must_warn_of(tmp_path: Path, server: str, cluster: dict
 
 
 @pytest.mark.parametrize(
-    ("name", "protected"), [("prod", True), ("eu-PRD-1", True), ("live.shop", True), ("shop-production", True), ("dev", False), ("olive", False)]
+    ("name", "protected"),
+    [("prod", True), ("eu-PRD-1", True), ("live.shop", True), ("gke_shop_prod", True), ("shop-production", True), ("dev", False), ("olive", False)],
 )
 def test_contexts_called_like_production_are_protected(tmp_path: Path, name: str, protected: bool) -> None:
     assert load(write(tmp_path / "c", config(name)), {}).context().target.protected is protected
+
+
+@pytest.mark.parametrize(("protection", "protected"), [("^shop$", True), ("SHOP", False), ("", False), (".", True), ("$^", False)])
+def test_what_is_protected_can_be_chosen(tmp_path: Path, protection: str, protected: bool) -> None:
+    assert load(write(tmp_path / "c", config("shop")), {}).context(protection=protection).target.protected is protected
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ def test_no_file_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_it_says_holds_unless_an_option_says_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "kubepane").mkdir()
-    (tmp_path / "kubepane" / "config.yaml").write_text("theme: nord\nnamespaces: [a, b]\nkeys: {zoom: f}\nread_only: true\n")
+    (tmp_path / "kubepane" / "config.yaml").write_text("theme: nord\nnamespaces: [a, b]\nkeys: {zoom: f}\nread_only: true\nprotected: ^shop\n")
     found = config.load(Options())
     assert found.keys == {"zoom": "f"}
     options = config.apply(found, Options(theme="gruvbox"))
-    assert (options.theme, options.namespaces, options.read_only) == ("gruvbox", ("a", "b"), True)
+    assert (options.theme, options.namespaces, options.read_only, options.protection) == ("gruvbox", ("a", "b"), True, "^shop")
     assert config.apply(found, Options(all_namespaces=True)).namespaces == ()
 
 
@@ -31,6 +31,7 @@ def test_what_it_says_holds_unless_an_option_says_otherwise(tmp_path: Path, monk
         ("colour: red", "unknown field `colour`"),
         ("ascii: 3", "Expected `bool`, got `int` - at `$.ascii`"),
         ("x: &a [*a]", "unknown"),
+        ("protected: 'pro(d'", "protected is no regular expression"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:

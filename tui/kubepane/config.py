@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         read_only: send no request that changes anything.
         namespaces: watched where no option names any, and tried where the whole cluster is refused.
         keys: action name → key, in Textual's words, to bind actions to other keys.
+        protected: regular expression; where it is found in a context's or cluster's name, a change wants the name typed.
     """
 
     theme: str = ""
@@ -33,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_only: bool = False
     namespaces: tuple[str, ...] = ()
     keys: dict[str, str] = {}
+    protected: str = ""
 
 
 def load(options: Options) -> Config:
@@ -69,9 +72,13 @@ def _default() -> Path:
 
 def _checked(data: Any, path: Path) -> Config:
     try:
-        return msgspec.convert(data, Config)
+        found = msgspec.convert(data, Config)
+        re.compile(found.protected)
     except msgspec.ValidationError as error:
         raise BadConfig(f"the configuration {path} is wrong: {error}") from None
+    except re.error as error:
+        raise BadConfig(f"the configuration {path} is wrong: protected is no regular expression: {error}") from None
+    return found
 
 
 def apply(config: Config, options: Options) -> Options:
@@ -83,4 +90,5 @@ def apply(config: Config, options: Options) -> Options:
         low_bandwidth=options.low_bandwidth or config.low_bandwidth,
         read_only=options.read_only or config.read_only,
         namespaces=options.namespaces or (() if options.all_namespaces else config.namespaces),
+        protection=options.protection or config.protected,
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.redaction import redact
 
-PROTECTED = re.compile(r"(?i)\b(?:prod|live|prd)", re.ASCII)  # names of contexts that are somebody's production
+PROTECTED = r"(?ai)(?<![a-z])(?:prod|live|prd)"  # in the name of a context or cluster that is somebody's production
 _FILE_LIMIT = 1 << 20
 
 
@@ -105,6 +105,7 @@ class Context:
         proxy_url: the cluster's proxy-url; "" leaves it to the environment.
         namespace: the context's namespace, "" when it names none.
         source: where it was read: a file's path, or `in-cluster`.
+        protection: the regular expression that names of protected contexts and clusters match.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Context:
     proxy_url: str = field(default="", repr=False)
     disable_compression: bool = False
     source: str = ""
+    protection: str = PROTECTED
 
     @cached_property
     def target(self) -> Target:
@@ -135,7 +137,7 @@ class Context:
             acting_groups=self.impersonation.groups,
             insecure=self.insecure and where.scheme == "https",
             plain=where.scheme == "http" and not _is_loopback(where.hostname or ""),
-            protected=bool(PROTECTED.search(self.name) or PROTECTED.search(self.cluster)),
+            protected=any(re.search(self.protection, name) for name in (self.name, self.cluster)),
             source=self.source,
         )
 

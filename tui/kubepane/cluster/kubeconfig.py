@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kubepane.cluster import plain_yaml
-from kubepane.cluster.context import Context, Impersonation, Pem, User
+from kubepane.cluster.context import PROTECTED, Context, Impersonation, Pem, User
 from kubepane.cluster.entries import Entry, cluster_fields, user_of
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.redaction import one_line, redact
@@ -63,7 +63,7 @@ class Kubeconfig:
         server = self.clusters[cluster].loose("server") if cluster in self.clusters else ""
         return Choice(name, cluster, redact(server), entry.loose("user"), entry.loose("namespace"), name == self.current)
 
-    def context(self, name: str = "", *, namespace: str = "", act_as: str = "", act_groups: Sequence[str] = ()) -> Context:
+    def context(self, name: str = "", *, namespace: str = "", act_as: str = "", act_groups: Sequence[str] = (), protection: str = "") -> Context:
         """One context, ready to connect with.
 
         Args:
@@ -71,6 +71,7 @@ class Kubeconfig:
             namespace: instead of the context's own.
             act_as: the user to impersonate (`--as`), instead of the kubeconfig's.
             act_groups: the groups to impersonate (`--as-group`), instead of the kubeconfig's.
+            protection: the regular expression of protected names, "" for the usual one.
 
         Raises:
             BadConfig: there is no such context, or something that it names is missing or cannot be used.
@@ -84,7 +85,7 @@ class Kubeconfig:
         space = namespace or found.namespace
         if space and not _NAMESPACE.fullmatch(space):
             raise BadConfig(f"{one_line(space, 80)!r} is not the name of a namespace: only a-z, 0-9 and -, at most 63 characters")
-        return replace(found, namespace=space, impersonation=wanted)
+        return replace(found, namespace=space, impersonation=wanted, protection=protection or PROTECTED)
 
     def _current(self) -> str:
         if not self.current:

@@ -22,6 +22,7 @@ class Options:
         theme: name of a theme.
         log_file: where the journal is written as well, "" for nowhere.
         config: path of the configuration file.
+        protection: regular expression of the contexts and clusters whose name must be typed before a change; "" for the usual one.
     """
 
     kubeconfig: str = ""
@@ -37,6 +38,7 @@ class Options:
     theme: str = ""
     log_file: str = ""
     config: str = ""
+    protection: str = ""
 
     def with_context(self, name: str) -> Options:
         """The same for another context. Namespaces were meant for the first one; an impersonation holds on, for to drop it

@@ -114,7 +114,8 @@ class Session:
             BadConfig: there is none that could be used.
         """
         self._kubeconfig = kubeconfig.load(self.options.kubeconfig)
-        context = self._kubeconfig.context(self.options.context, act_as=self.options.as_user, act_groups=self.options.as_groups)
+        options = self.options
+        context = self._kubeconfig.context(options.context, act_as=options.as_user, act_groups=options.as_groups, protection=options.protection)
         self.target = context.target
         if not self.options.namespaces and not self.options.all_namespaces and context.namespace:
             self.namespaces = (context.namespace,)
