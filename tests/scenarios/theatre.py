@@ -9,7 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from kubepane.cluster.api import Api
+from kubepane.cluster.budget import Budget
 from kubepane.cluster.clock import SystemClock
+from kubepane.cluster.context import Context
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.scenarios.book import chosen
@@ -30,6 +33,15 @@ class ClusterClock(SystemClock):
 
     def now(self) -> datetime:
         return self._clock.now()
+
+
+class HastySession(Session):
+    """A session that need not spare the server: tests of chapters do not wait for the budget of requests."""
+
+    def _door(self, context: Context) -> Api:
+        api = super()._door(context)
+        api._budget = Budget(self.clock, rate=10_000.0, burst=10_000)
+        return api
 
 
 class Theatre:
@@ -67,7 +79,7 @@ async def theatre(tmp_path: Path, story: bool = True, options: Options | None = 
     clock = VirtualClock()
     cluster = seeded(Wanted(story=story), clock)
     kubeconfig = await cluster.start()
-    session = Session(replace(options or Options(all_namespaces=True), kubeconfig=str(kubeconfig)), clock=ClusterClock(clock))
+    session = HastySession(replace(options or Options(all_namespaces=True), kubeconfig=str(kubeconfig)), clock=ClusterClock(clock))
     session.audit = lambda entry: None
     session.want(KINDS)
     session.start()

@@ -10,6 +10,7 @@ import gc
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -21,7 +22,10 @@ from kubepane.cluster.clock import Clock
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
+from kubepane.scenarios.chapter import Chapter
+from kubepane.scenarios.player import Player
 from kubepane.screens.operating import OperatingScreen
+from kubepane.screens.playing import PlayingScreen
 from kubepane.screens.rate import Rate
 from kubepane.terminal import Terminal
 from kubepane_widgets.diff import DiffApp
@@ -29,6 +33,19 @@ from kubepane_widgets.nocolor import NoColor
 from kubepane_widgets.palette import THEMES, tones
 
 SETTLED_AFTER = 3.0  # seconds: the first lists are in
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Chapters to play on the dashboard.
+
+    Attributes:
+        chapters: in order.
+        lasting: whether the cluster lives on when the program ends.
+    """
+
+    chapters: tuple[Chapter, ...]
+    lasting: bool = False
 
 
 class KubepaneApp(DiffApp[int]):
@@ -39,9 +56,10 @@ class KubepaneApp(DiffApp[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, session: Session, keys: dict[str, str] | None = None) -> None:
+    def __init__(self, session: Session, keys: dict[str, str] | None = None, play: Play | None = None) -> None:
         super().__init__()
         self.session = session
+        self._play = play
         self.ascii = session.options.ascii or not _speaks_unicode()
         self._no_color = session.options.no_color or bool(os.environ.get("NO_COLOR"))
         self._rate = Rate()
@@ -68,7 +86,10 @@ class KubepaneApp(DiffApp[int]):
         return variables | tones(variables)
 
     def on_mount(self) -> None:
-        self.push_screen(OperatingScreen(self.session))
+        if self._play is None:
+            self.push_screen(OperatingScreen(self.session))
+        else:
+            self.push_screen(PlayingScreen(self.session, Player(self.session, self._play.chapters), self._play.lasting))
         self.call_after_refresh(self.session.start)  # the client library is imported after the first paint
         self.set_timer(SETTLED_AFTER, _collect)
 
@@ -105,22 +126,32 @@ def _speaks_unicode() -> bool:
     return encoding.lower().replace("-", "") in ("utf8", "utf16")
 
 
-def run(options: Options, clock: Clock | None = None) -> int:
+def run(options: Options, clock: Clock | None = None, play: Play | None = None) -> int:
     """Shows the dashboard until the user leaves it.
 
     Args:
         options: of the command line.
         clock: the machine's, unless the cluster lives at another pace.
+        play: chapters that are played on it, None for none.
 
     Returns:
         The exit code.
     """
     settings = config.load(options)
-    app = KubepaneApp(Session(config.apply(settings, options), clock=clock), settings.keys)
+    return show(Session(config.apply(settings, options), clock=clock), settings, play)
+
+
+def show(session: Session, settings: config.Config, play: Play | None = None) -> int:
+    """Shows a session until the user leaves it.
+
+    Returns:
+        The exit code.
+    """
+    app = KubepaneApp(session, settings.keys, play)
 
     def leave(code: int) -> None:
         app.call_later(app.exit, code, return_code=code)
 
     with Terminal(leave):
-        app.run(mouse=not options.low_bandwidth)
+        app.run(mouse=not session.options.low_bandwidth)
     return app.return_code or 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from kubepane.cluster.clock import SpedClock
 from kubepane.cluster.options import Options
+from kubepane.scenarios.chapter import Chapter
+from kubepane.staging import at_home
 from kubepane_embedded.cluster import ServedCluster
 from kubepane_embedded.seeds.clusters import Wanted, seeded
 from kubepane_embedded.seeds.demo import play
@@ -26,16 +29,20 @@ def serve(speed: float, seed: int, nodes: int, pods: int, story: bool, port: int
     return asyncio.run(serve_cluster(Wanted(speed, seed, nodes, pods, story, port, Path(kubeconfig) if kubeconfig else None)))
 
 
-def demo(options: Options, speed: float, seed: int) -> int:
+def demo(options: Options, speed: float, seed: int, chapters: Sequence[Chapter] = ()) -> int:
     """Shows the dashboard on a simulated cluster, which it reaches by its kubeconfig alone, as any other.
+
+    Args:
+        chapters: to play; without any the story is applied, and visitors come and go.
 
     Returns:
         The exit code.
     """
-    from kubepane.app import run  # Textual: only where something is drawn
+    from kubepane.app import Play, run  # Textual: only where something is drawn
 
-    cluster = seeded(Wanted(speed, seed))
-    play(cluster.core)
+    cluster = seeded(Wanted(speed, seed, story=bool(chapters)))
+    if not chapters:
+        play(cluster.core)
     served = ServedCluster(cluster)
     try:
         kubeconfig = served.start()
@@ -44,7 +51,7 @@ def demo(options: Options, speed: float, seed: int) -> int:
         return CANNOT
     try:
         clock = SpedClock(speed, cluster.core.clock.now()) if speed != 1 else None
-        everywhere = options.all_namespaces or not options.namespaces
-        return run(replace(options, kubeconfig=str(kubeconfig), context="", all_namespaces=everywhere), clock)
+        alone = replace(at_home(options), kubeconfig=str(kubeconfig), context="")
+        return run(alone, clock, Play(tuple(chapters)) if chapters else None)
     finally:
         served.stop()

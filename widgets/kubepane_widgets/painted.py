@@ -103,3 +103,35 @@ class Bar(Painted):
         """Textual's hook: what stands on line y."""
         self._shown = self._line()
         return self._shown if y == 0 else Strip.blank(self.size.width)
+
+
+class Paragraph(Painted):
+    """As many lines as there is something to say; no room is taken while there is nothing.
+
+    Args:
+        content: cells → the lines; called when they are painted.
+    """
+
+    DEFAULT_CSS = "Paragraph { height: 1; display: none; }"
+
+    def __init__(self, content: Callable[[int], list[Line]], *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.content = content
+        self._shown: list[Line] = []
+
+    def flush(self) -> None:
+        """Shows what there is to say now, if it reads differently."""
+        lines = self.content(max(1, self.app.size.width - 2))
+        if lines == self._shown:
+            return
+        if len(lines) != len(self._shown):
+            self.styles.height, self.display = max(1, len(lines)), bool(lines)
+        self._shown = lines
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Textual's hook: what stands on line y."""
+        cells = self.size.width
+        if y >= len(self._shown):
+            return Strip.blank(cells)
+        return self.paint(fit([(" ", "fg"), *self._shown[y], (" ", "fg")], cells))

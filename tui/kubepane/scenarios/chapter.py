@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -34,8 +34,8 @@ class Fact(NamedTuple):
 
 
 Expectation = Callable[[Situation], Fact]
-Deed = Callable[[Session], Awaitable[Sequence[Plan]]]
-"""Plans of what a step does, made from what the cluster reads like right now; none when it is so already."""
+Deed = Callable[[Session], AsyncGenerator[Plan]]
+"""Plans of what a step does, each made when those before it are done; none when it is so already."""
 
 
 @dataclass(frozen=True, slots=True)

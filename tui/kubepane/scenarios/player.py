@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
-from kubepane.acting import doing
+from kubepane.acting.plan import Unfit
 from kubepane.cluster import kinds as k
-from kubepane.cluster.errors import ClusterError
+from kubepane.cluster.errors import ClusterError, Conflict
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.session import Session
+from kubepane.cluster.writing import End
 from kubepane.scenarios import facts
 from kubepane.scenarios.chapter import Chapter, Deed, Expectation, Fact, Look, Situation, Step
 from kubepane.scenarios.deeds import apply
@@ -21,6 +24,7 @@ KINDS: tuple[Kind, ...] = (
     k.ENDPOINTSLICES, k.INGRESSES, k.INGRESSCLASSES, k.NETWORKPOLICIES, k.NAMESPACES,
 )  # fmt: skip
 LOOK_AGAIN = 0.1  # seconds between two looks at the stores
+TRIES = 5  # of a deed while the cluster moves on
 READY_WITHIN = 180.0  # cluster seconds until the story is up
 
 
@@ -65,6 +69,18 @@ class Ended:
     fact: Fact
 
 
+class Trouble(NamedTuple):
+    """What was in the way of a deed.
+
+    Attributes:
+        text: in words.
+        again: the cluster has moved on meanwhile (an HPA has scaled): it is planned anew.
+    """
+
+    text: str
+    again: bool
+
+
 class Player:
     """Plays chapters once.
 
@@ -79,7 +95,9 @@ class Player:
     Attributes:
         chapter, number: where it is; the number counts from 1, 0 before the first step.
         phase, fact: how far the step is.
+        problem: what of it could not be done, "" for nothing.
         ended: how every step ended.
+        problems: all that could not be done so far.
     """
 
     def __init__(
@@ -97,6 +115,7 @@ class Player:
         self.chapter, self.number = self.chapters[0], 0
         self.phase, self.fact, self.problem = Phase.PREPARING, Fact(False), ""
         self.ended: list[Ended] = []
+        self.problems: list[str] = []
         self._skip = asyncio.Event()
         self._left = False
 
@@ -159,7 +178,7 @@ class Player:
 
     async def _step(self, step: Step) -> None:
         begun = self._now()
-        self.problem = ""
+        self.problem, self.fact = "", Fact(False)
         shown = self._shows(step.look)
         self._turn(Phase.DOING)
         await self._do(step.deeds)
@@ -189,12 +208,32 @@ class Player:
     async def _do(self, deeds: Sequence[Deed]) -> None:
         try:
             for deed in deeds:
-                for plan in await deed(self._session):
-                    async for outcome in doing.perform(self._session, plan):
-                        if not outcome.good:
-                            self.problem = f"{outcome.step.about}: {outcome.text}"
-        except ClusterError as error:
-            self.problem = str(error)
+                for _ in range(TRIES):
+                    said = await self._once(deed)
+                    if said is None or not said.again:
+                        break
+                if said is not None:
+                    self._failed(said.text)
+        except (Unfit, ClusterError) as error:
+            self._failed(str(error))
+
+    async def _once(self, deed: Deed) -> Trouble | None:
+        """Does a deed as it is planned now; what was in the way."""
+        assert self._session.writer is not None
+        async with aclosing(deed(self._session)) as plans:
+            async for plan in plans:
+                for ref, error in plan.refusals:
+                    return Trouble(f"{ref}: the server would refuse it: {error}", isinstance(error, Conflict))
+                for step in plan.steps:
+                    outcome = await self._session.writer.perform(step)
+                    if not outcome.good:
+                        return Trouble(f"{outcome.step.about}: {outcome.text}", outcome.end is End.CHANGED)
+        return None
+
+    def _failed(self, text: str) -> None:
+        self.problem = text
+        self.problems.append(text)
+        self.changed()
 
     async def _comes_true(self, expects: Expectation, within: float, shown: Callable[[], None]) -> bool:
         until = self._session.clock.now().timestamp() + within

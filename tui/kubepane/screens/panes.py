@@ -28,7 +28,7 @@ from kubepane.views.view import World
 from kubepane_widgets.diff import PromptScreen
 from kubepane_widgets.lines import Line
 from kubepane_widgets.pacer import Pacer
-from kubepane_widgets.painted import Bar
+from kubepane_widgets.painted import Bar, Paragraph
 from kubepane_widgets.pane import Pane
 from kubepane_widgets.prompt import Prompt
 
@@ -82,7 +82,7 @@ class PanesScreen(PromptScreen[None]):
             for name in LAYOUTS:
                 yield Grid(id=name)
         yield Prompt()
-        yield Bar(lambda cells: (self.told(), []), id="told")
+        yield Paragraph(self.told, id="told")
         yield Bar(self._footer, id="footer")
 
     async def on_mount(self) -> None:
@@ -211,7 +211,7 @@ class PanesScreen(PromptScreen[None]):
         self._sleep()
 
     def _bars(self) -> None:
-        self.query_one("#told").set_class(bool(self.told()), "-on")
+        self.query_one(Paragraph).flush()
         for bar in self.query(Bar):
             bar.flush()
 
@@ -223,7 +223,7 @@ class PanesScreen(PromptScreen[None]):
         room = cells - 4 - sum(len(text) for text, _ in right)
         return keys.footer(self._actions(), room, self._dim), right
 
-    def told(self) -> Line:
+    def told(self, cells: int) -> list[Line]:
         """What stands above the footer for a while; nothing, for a screen that has nothing to tell."""
         return []
 
@@ -235,8 +235,7 @@ class PanesScreen(PromptScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's hook: an action of other panes leaves its key to whoever else has it."""
-        row = next((a for a in DASHBOARD if a.name == action), None)
-        return row is None or row in self._actions()
+        return not any(a.name == action for a in DASHBOARD) or any(a.name == action for a in self._actions())
 
     def _dim(self, action: Action) -> bool:
         """Whether an action cannot be done now: nothing is selected, or the right for it is missing."""
