@@ -17,6 +17,8 @@ from kubepane_embedded.runtime import LogLine, PodRuntime
 from kubepane_embedded.views import ENCODER
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+BEHIND = 8192
+"""Lines that a follower may be behind; one that reads slower than that is cut."""
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 
 
@@ -102,7 +104,7 @@ async def send_log(request: web.Request, pod: Object, runtime: PodRuntime | None
             raise errors.bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
         raise errors.bad_request(f'container "{container}" in pod "{name}" is waiting to start: {waiting_reason(pod, container)}')
     queue: asyncio.Queue[LogLine | None] = asyncio.Queue()
-    stop = source.follow(queue.put_nowait) if options.follow else None
+    stop = source.follow(lambda line: _queue(queue, line)) if options.follow else None
     try:
         text = b"".join(options.text(line) for line in options.chosen(source.lines(), clock.now()))
         if options.limit is not None:
@@ -113,6 +115,13 @@ async def send_log(request: web.Request, pod: Object, runtime: PodRuntime | None
     finally:
         if stop is not None:
             stop()
+
+
+def _queue(queue: asyncio.Queue[LogLine | None], line: LogLine | None) -> None:
+    if queue.qsize() < BEHIND:
+        queue.put_nowait(line)
+    elif queue.qsize() == BEHIND:
+        queue.put_nowait(None)
 
 
 async def _follow(request: web.Request, text: bytes, queue: asyncio.Queue[LogLine | None], options: LogOptions) -> web.StreamResponse:
