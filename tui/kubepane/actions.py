@@ -11,7 +11,7 @@ class Action:
 
     Attributes:
         name: the action's name; a screen runs it in its method `action_<name>`.
-        keys: Textual's names of its keys, the first is the one shown.
+        keys: Textual's names of its keys, the first is the one shown; none for what only the palette has.
         label: one word or two for the footer.
         title: a line for help and palette.
         group: its heading in the help.
@@ -36,7 +36,7 @@ class Action:
     @property
     def key(self) -> str:
         """The key as a user reads it: `⏎`, `^l`, `?`."""
-        return KEY_TEXT.get(self.keys[0], self.keys[0].replace("ctrl+", "^"))
+        return KEY_TEXT.get(self.keys[0], self.keys[0].replace("ctrl+", "^")) if self.keys else ""
 
 
 KEY_TEXT = {
@@ -59,6 +59,8 @@ CHANGES: tuple[Action, ...] = (
     Action("tolerate", ("t",), "tolerate", "add the toleration that the pending pod lacks to its workload", "Change", 4, ("pods",), verb="tolerate"),
     Action("load", ("b",), "load", "start or stop load on the Service behind it", "Change", 7, ("ingress", "hpa", "workloads"), verb="load"),
     Action("delete", ("ctrl+d",), "delete", "delete the object, or those that are marked", "Change", verb="delete"),
+    Action("apply", ("a",), "apply", "apply a bundled set of manifests, or a path, diff first", "Change", 5, verb="apply"),
+    Action("delete_set", (), "delete set", "delete set: the objects of a bundled set, or of a path", "Change", verb="delete_set"),
     Action("break_off", ("S",), "stop", "send no more of the change that is on its way", "Change"),
     Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
 )

@@ -40,14 +40,25 @@ class ListCard(SheetScreen):
         where: right in the border.
         several: Space marks more than one.
         note: in the lower border.
+        other: another key that chooses, the word that then follows the values in the answer, and what the border says of it.
         cells: the width that it wants.
     """
 
     def __init__(
-        self, title: str, items: Sequence[Item], *, where: Sequence[Span] = (), several: bool = False, note: Sequence[Span] = (), cells: int = 60
+        self,
+        title: str,
+        items: Sequence[Item],
+        *,
+        where: Sequence[Span] = (),
+        several: bool = False,
+        note: Sequence[Span] = (),
+        other: tuple[str, str, str] | None = None,
+        cells: int = 60,
     ) -> None:
         hint: Line = [("Space marks · ", "muted")] if several else []
-        super().__init__(title, where=where, note=note or [*hint, ("type to narrow", "muted")], tone="accent", cells=cells)
+        more: Line = [(f" · {other[2]}", "muted")] if other else []
+        super().__init__(title, where=where, note=note or [*hint, ("type to narrow", "muted"), *more], tone="accent", cells=cells)
+        self._other = other
         self.needle = ""
         self.marked: set[str] = set()
         self._items, self._several = list(items), several
@@ -94,10 +105,10 @@ class ListCard(SheetScreen):
                 self.dismiss([])
                 return
             self._narrow("")
-        elif key == "enter":
+        elif key == "enter" or (self._other and key == self._other[0]):
             if shown:
-                chosen = [item.value for item in self._items if item.value in self.marked]
-                self.dismiss(chosen or [shown[self._place(shown)].value])
+                chosen = [item.value for item in self._items if item.value in self.marked] or [shown[self._place(shown)].value]
+                self.dismiss(chosen if key == "enter" or not self._other else [*chosen, self._other[1]])
             return
         elif key == "space" and self._several and shown:
             self.marked ^= {shown[self._place(shown)].value}

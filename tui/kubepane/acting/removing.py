@@ -15,13 +15,15 @@ from kubepane.acting.discovery import Read
 from kubepane.acting.plan import Danger, Intent, Need, Plan, Progress, Scene, Verb
 from kubepane.acting.sources import Source
 from kubepane.cluster import kinds as k
-from kubepane.cluster.kinds import KINDS
+from kubepane.cluster.kinds import KINDS, Kind
 from kubepane.cluster.stores import Stores
 from kubepane.cluster.writing import Raw, Ref, Step, uid_of
 from kubepane.views.command import words
 from kubepane_widgets.lines import Line
 
-_COUNTED = tuple(kind for kind in KINDS if kind.namespaced and kind not in (k.EVENTS, k.ENDPOINTSLICES, k.REPLICASETS))
+_COUNTED: tuple[Kind, ...] = (
+    k.PODS, k.DEPLOYMENTS, k.STATEFULSETS, k.DAEMONSETS, k.JOBS, k.CRONJOBS, k.CLAIMS, k.SERVICES, k.INGRESSES, k.CONFIGMAPS,
+)  # fmt: skip
 _FURNITURE = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}  # every namespace has them
 
 
@@ -107,12 +109,12 @@ def _warnings(found: Present, stores: Stores) -> Iterator[str]:
         if (raw.get("metadata") or {}).get("deletionTimestamp"):
             yield f"{ref} is being deleted already"
         if ref.kind is k.NAMESPACES:
-            yield _with_it(ref.name, uids, stores)
+            yield from _with_it(ref.name, uids, stores)
         if ref.kind is k.VOLUMES:
             yield f"{ref}: what is stored in it stays where it is, and no claim finds it any more"
 
 
-def _with_it(namespace: str, uids: set[str], stores: Stores) -> str:
+def _with_it(namespace: str, uids: set[str], stores: Stores) -> Iterator[str]:
     """What else goes with a namespace."""
     others: Counter[str] = Counter()
     for kind in _COUNTED:
@@ -121,7 +123,10 @@ def _with_it(namespace: str, uids: set[str], stores: Stores) -> str:
             if meta.namespace == namespace and meta.uid not in uids and (kind.kind, meta.name) not in _FURNITURE:
                 others[kind.kind.lower()] += 1
     counted = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(others.items()))
-    return f"namespace {namespace}: everything in it goes" + (f"; not listed above: {counted}" if counted else "")
+    yield f"namespace {namespace}: everything in it goes" + (f"; not listed above: {counted}" if counted else "")
+    unseen = [kind.plural for kind in _COUNTED if not stores.of(kind).freshness.known]
+    if unseen:
+        yield f"what else is in namespace {namespace} is not known: {', '.join(unseen)} could not be looked at"
 
 
 def progress(steps: Sequence[Step], stores: Stores, now: datetime) -> Progress:
@@ -133,4 +138,4 @@ def progress(steps: Sequence[Step], stores: Stores, now: datetime) -> Progress:
     return Progress(False, f"{len(steps) - len(left)} of {len(steps)} gone; {left[0]} is terminating")
 
 
-VERB = Verb("delete_set", (), ("delete", ""), plan, wants=(*arriving.WANTS, k.SERVICES, k.CONFIGMAPS), gather=gather)
+VERB = Verb("delete_set", (), ("delete", ""), plan, wants=tuple(dict.fromkeys((*arriving.WANTS, *_COUNTED))), gather=gather)

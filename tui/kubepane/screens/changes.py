@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -11,9 +11,11 @@ from textual.screen import Screen
 
 from kubepane.acting import doing
 from kubepane.acting.plan import Intent, Plan, Progress, Unfit
+from kubepane.acting.verbs import VERBS
 from kubepane.cluster.errors import ClusterError
+from kubepane.cluster.kinds import KINDS, Kind
 from kubepane.cluster.session import Session
-from kubepane.cluster.writing import End, Outcome
+from kubepane.cluster.writing import End, Outcome, Ref
 from kubepane.insight.ages import duration
 from kubepane_widgets.card import Button, Card
 from kubepane_widgets.lines import Line, Span
@@ -50,10 +52,18 @@ class Changes:
         session: the cluster.
         changed: called when `line` reads differently.
         show: called with the pane and the uids that show an effect, once the change was sent.
+        look_at: called with the namespaces to show, where an effect would be out of sight otherwise.
     """
 
-    def __init__(self, screen: Screen[None], session: Session, changed: Callable[[], None], show: Callable[[str, Sequence[str]], None]) -> None:
-        self._screen, self._session, self._changed, self._show = screen, session, changed, show
+    def __init__(
+        self,
+        screen: Screen[None],
+        session: Session,
+        changed: Callable[[], None],
+        show: Callable[[str, Sequence[str]], None],
+        look_at: Callable[[tuple[str, ...]], None],
+    ) -> None:
+        self._screen, self._session, self._changed, self._show, self._look_at = screen, session, changed, show, look_at
         self._undo: list[Intent] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.effects: list[Effect] = []
@@ -64,7 +74,7 @@ class Changes:
         """Opens the card for a change at once; what it would do is read and rehearsed meanwhile."""
         target = self._session.target
         protected = self._session.context if target is not None and target.protected else ""
-        card = Card(title, [[("reading it from the cluster …", "muted")]], where=self._where(intent), ask=protected)
+        card = Card(title, [[("reading it from the cluster …", "muted")]], where=self._where(intent.targets), ask=protected)
         plans: list[Plan] = []
 
         def answered(answer: list[str] | None) -> None:
@@ -74,11 +84,12 @@ class Changes:
             elif answer and plans:
                 self._begin(self._perform(plans[0]))
 
+        self._watch(VERBS[intent.verb].wants)
         self._screen.app.push_screen(card, answered)
         filling = self._begin(self._fill(card, intent, plans, notice))
 
-    def _where(self, intent: Intent) -> list[Span]:
-        spaces = sorted({ref.namespace for ref in intent.targets if ref.namespace})
+    def _where(self, refs: Iterable[Ref]) -> list[Span]:
+        spaces = sorted({ref.namespace for ref in refs if ref.namespace})
         target = self._session.target
         tone = "bad" if target is not None and target.protected else "muted"
         return [(self._session.context or "no context", tone), *([(f"  ns {', '.join(spaces[:3])}", "muted")] if spaces else [])]
@@ -86,7 +97,7 @@ class Changes:
     async def _fill(self, card: Card, intent: Intent, plans: list[Plan], notice: str) -> None:
         try:
             plan = await doing.prepare(self._session, intent)
-            card.sheet.title = plan.title
+            card.sheet.title, card.sheet.where = plan.title, self._where(step.about for step in plan.steps)
             card.update([*_preview(plan, notice), [], [("asking the server …", "muted")]], tone=plan.danger.value)
             plan = await doing.rehearse(self._session, plan)
         except (Unfit, ClusterError) as error:
@@ -117,6 +128,8 @@ class Changes:
         loop = asyncio.get_running_loop()
         effect = Effect(plan, loop.time())
         self.effects = [*[each for each in self.effects if each.ended is None], effect]
+        self._watch(_kinds(plan))
+        self._reveal(plan)
         self._changed()
         async with aclosing(doing.carry_out(self._session, plan, effect.stopping)) as words:
             async for each in words:
@@ -129,6 +142,18 @@ class Changes:
                     self.ask(plan.intent, plan.title, f"{each.text}: this is how it reads now")
                     return
 
+    def _watch(self, kinds: Iterable[Kind]) -> None:
+        """Looks at these kinds as well, and at those of what is on its way, whatever the panes show."""
+        on_their_way = (kind for each in self.effects if each.ended is None for kind in _kinds(each.plan))
+        self._session.want_beside(dict.fromkeys((*kinds, *on_their_way)))
+
+    def _reveal(self, plan: Plan) -> None:
+        """Shows the namespaces that a plan changes."""
+        shown = self._session.namespaces
+        missing = {step.about.namespace for step in plan.steps if step.about.namespace} - set(shown)
+        if shown and missing:
+            self._look_at((*shown, *sorted(missing)))
+
     def _told(self, effect: Effect, progress: Progress) -> None:
         """How far it is; from the first word on the screen shows where."""
         plan = effect.plan
@@ -136,7 +161,7 @@ class Changes:
             effect.shown = True
             self._remember(plan, effect.outcomes)
             if plan.pane:
-                self._show(plan.pane, plan.touched)
+                self._show(plan.pane, plan.touched or [outcome.uid for outcome in effect.outcomes if outcome.uid])
         effect.text = progress.text or "done"
         if progress.done:
             self._end(effect, effect.text, "bad" if progress.failed else "ok")
@@ -204,6 +229,11 @@ class Changes:
 def _asks_again(plan: Plan) -> bool:
     """Whether a plan whose first change was outdated is asked anew: not where other changes stand beside it."""
     return plan.carry is None and (len(plan.steps) == 1 or not plan.apart)
+
+
+def _kinds(plan: Plan) -> tuple[Kind, ...]:
+    """What must be watched to follow a plan."""
+    return (*VERBS[plan.intent.verb].wants, *(step.about.kind for step in plan.steps if step.about.kind in KINDS))
 
 
 def _buttons(plan: Plan) -> tuple[Button, ...]:

@@ -16,7 +16,7 @@ def bindings(actions: Iterable[Action]) -> list[BindingType]:
     for action in actions:
         if action.name == "pane":
             out += [Binding(key, f"pane('{key}')", show=False, id=f"pane-{key}") for key in action.keys]
-        else:
+        elif action.keys:
             out.append(Binding(",".join(action.keys), action.name, action.title, show=False, id=action.name))
     return out
 

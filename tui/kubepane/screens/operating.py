@@ -18,6 +18,7 @@ from kubepane.cluster.session import Session
 from kubepane.cluster.writing import Ref
 from kubepane.screens.changes import Changes
 from kubepane.screens.dashboard import DashboardScreen
+from kubepane.screens.sets import SetCards
 from kubepane_widgets.form import Field, FormCard
 from kubepane_widgets.lines import Line
 from kubepane_widgets.listcard import Item, ListCard
@@ -33,7 +34,8 @@ class OperatingScreen(DashboardScreen):
 
     def __init__(self, session: Session, layout: str = "overview") -> None:
         super().__init__(session, layout)
-        self.changes = Changes(self, session, self.pacer.changed, self._show_effect)
+        self.changes = Changes(self, session, self.pacer.changed, self._show_effect, self._set_namespaces)
+        self._sets = SetCards(self, session, self.changes.ask)
         self._past_taints: list[r.Taint] = []
 
     def on_unmount(self) -> None:
@@ -84,6 +86,8 @@ class OperatingScreen(DashboardScreen):
         if not action.verb:
             return super()._dim(action)
         verb, refs = VERBS[action.verb], self.refs(action.verb)
+        if not verb.kinds:  # it brings its own objects
+            return self.session.options.read_only
         if not refs or self.session.options.read_only:
             return True
         return any(self.session.may(verb.needs[0], ref.kind.resource, ref.namespace, verb.needs[1]) is False for ref in refs)
@@ -206,6 +210,12 @@ class OperatingScreen(DashboardScreen):
     def action_pause(self) -> None:
         paused = any(isinstance(obj, r.Deployment) and obj.spec.paused for _, obj in self.targets())
         self._begin("resume" if paused else "pause", "a Deployment")
+
+    def action_apply(self) -> None:
+        self._sets.apply()
+
+    def action_delete_set(self) -> None:
+        self._sets.delete()
 
     def action_delete(self) -> None:
         self._begin("delete", "an object")
