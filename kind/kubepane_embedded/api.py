@@ -2,8 +2,8 @@
 
 Verbs are synchronous and run on the cluster's thread. They take a `Resource` and return a `Stored` version; refusals are `ApiError`s
 in the real server's words. Controllers use `client.Client`, which names resources by their place in the store and works with dicts.
-Order of a create: name → defaults → mutating admission → preparation → validation → quota → field owners → store
-(apiserver/pkg/registry/generic/registry/store.go).
+Order of a create: name → defaults → field owners → mutating admission → preparation → validation → quota → store
+(apiserver/pkg/endpoints/handlers/create.go, pkg/registry/generic/registry/store.go): what admission adds belongs to nobody.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from kubepane_embedded import admission, deletion, errors, naming, strategy, validation
 from kubepane_embedded.clock import Clock
 from kubepane_embedded.defaults import set_defaults
-from kubepane_embedded.managed import track
+from kubepane_embedded.managed import created, track
 from kubepane_embedded.meta import Object, clone, is_deleting
 from kubepane_embedded.ownership import Owned, from_entries
 from kubepane_embedded.registry import Registry, Resource
@@ -56,12 +56,12 @@ class Api(World):
         if name and self.storage.stored(resource.storage, namespace, name) is not None:
             raise errors.already_exists(resource.group, resource.plural, name)
         set_defaults(resource, obj, None)
+        managed = created(resource, obj, options.manager, self.clock.stamp()) if owners is None else owners
         admission.mutate_create(self, user, resource, obj, options)
         strategy.prepare_create(self, resource, obj, options)
         validation.check(resource, obj, None, options)
         admission.check_create(self, user, resource, obj, options)
         self.allocator.allocate(resource, obj, None, options)
-        managed = track(resource, None, obj, (), options.manager, "", self.clock.stamp()) if owners is None else owners
         if options.dry_run:
             return Stored(obj, 0, managed)
         stored = self.storage.put(resource.storage, obj, managed)
@@ -133,9 +133,6 @@ class Api(World):
             raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
         if resource.namespaced and meta.get("namespace") and meta["namespace"] != present["namespace"]:
             raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        if meta.get("uid") and meta["uid"] != present["uid"]:
-            cause = errors.Cause("FieldValueInvalid", f'Invalid value: "{meta["uid"]}": field is immutable', "metadata.uid")
-            raise errors.invalid(resource.group, resource.kind, name, [cause, cause])
         asked = meta.get("resourceVersion")
         if asked and asked not in ("0", present["resourceVersion"]):
             if not str(asked).isdigit():
@@ -146,6 +143,9 @@ class Api(World):
                     [errors.Cause("FieldValueInvalid", f'Invalid value: "{asked}": must be an unsigned integer', "metadata.resourceVersion")],
                 )
             raise errors.conflict(resource.group, resource.plural, name)
+        if meta.get("uid") and meta["uid"] != present["uid"]:
+            cause = errors.Cause("FieldValueInvalid", f'Invalid value: "{meta["uid"]}": field is immutable', "metadata.uid")
+            raise errors.invalid(resource.group, resource.kind, name, [cause, cause])
         meta.pop("managedFields", None)
         for field in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"):
             if present.get(field) is None:

@@ -224,3 +224,60 @@ async def test_changes_wait_for_each_other_and_one_given_up_is_told() -> None:
         (End.DONE, "replicas → 4"),
     ]
     assert cluster.sent == []
+
+
+async def test_a_dry_run_is_made_anew_when_only_the_status_was_changed_meanwhile() -> None:
+    cluster = Cluster(thing(9, 2))
+    who, told = writer(cluster)
+    rehearsal = await who.rehearse(step(thing(5, 2)))
+    assert rehearsal.error is None
+    assert rehearsal.result == thing(10, 4)
+    assert cluster.state == thing(9, 2)
+    assert told == []
+
+
+@pytest.mark.parametrize("now", [thing(9, 7), thing(9, 2, uid="u2")])
+async def test_a_dry_run_of_what_is_not_so_any_more_is_refused(now: Raw) -> None:
+    cluster = Cluster(now)
+    who, _ = writer(cluster)
+    assert (await who.rehearse(step(thing(5, 2)))).error is CONFLICT
+    assert len(cluster.sent) == 1
+
+
+async def test_warnings_belong_to_the_change_that_they_came_with() -> None:
+    """Two changes at once, each with a warning of its own."""
+    who: Writer
+    gates = {"/a": asyncio.Event(), "/b": asyncio.Event()}
+
+    class Warning:
+        async def patch(self, path: str, body: Any, query: Any = None, *, content_type: str = "") -> bytes:
+            await gates[path].wait()
+            who.hear(Warned("PATCH", path, f"about {path}"))
+            return json.dumps(thing(6, 4)).encode()
+
+    who, told = writer(Warning())
+
+    def change(path: str) -> Step:
+        return Step(Ref(k.PODS, "shop", path[1:], "u1"), "x", thing(5, 2), lambda now: Request("PATCH", path))
+
+    steps = [change(path) for path in gates]
+    both = asyncio.gather(*(who.perform_beside(one) for one in steps))
+    for gate in reversed(gates.values()):
+        gate.set()
+    assert [outcome.warnings for outcome in await both] == [("about /a",), ("about /b",)]
+    assert len(told) == 2
+
+
+async def test_what_came_of_it_the_last_time_is_not_told_again() -> None:
+    cluster = Cluster(thing(5, 2))
+
+    def refuse() -> None:
+        raise refusal(429, "TooManyRequests", "held")
+
+    cluster.before_send = [refuse, refuse]
+    who, told = writer(cluster)
+    first = await who.perform_beside(step(thing(5, 2)))
+    second = await who.perform_beside(step(thing(5, 2)), first)
+    third = await who.perform_beside(step(thing(5, 2)), second)
+    assert [outcome.end for outcome in (first, second, third)] == [End.REFUSED, End.REFUSED, End.DONE]
+    assert told == [first, third]

@@ -73,16 +73,30 @@ class Writer:
 
     async def rehearse(self, step: Step) -> Rehearsal:
         """A dry run on the server: what admission, quota and validation say, without changing anything."""
-        request = step.request(step.raw or {})
-        rehearsed = Request(request.method, request.path, request.body, {**request.query, "dryRun": "All"}, request.content_type)
         async with self._turn:
             with _hearing() as warnings:
                 try:
                     await self._same_cluster()
-                    answer = await self._send(rehearsed)
+                    result = await self._rehearsed(step)
                 except ClusterError as error:
-                    return Rehearsal(step, error=error, warnings=tuple(warnings))
-                return Rehearsal(step, _object(answer), warnings=tuple(warnings))
+                    return Rehearsal(step, error=error, warnings=tuple(dict.fromkeys(warnings)))
+                return Rehearsal(step, result, warnings=tuple(dict.fromkeys(warnings)))
+
+    async def _rehearsed(self, step: Step) -> Raw | None:
+        """The dry run; anew when only something was changed meanwhile that the change does not rest on: statuses change all the time."""
+        raw = step.raw
+        for attempt in range(TRIES):
+            request = step.request(raw or {})
+            rehearsed = Request(request.method, request.path, request.body, {**request.query, "dryRun": "All"}, request.content_type)
+            try:
+                return _object(await self._send(rehearsed))
+            except Conflict:
+                now = await self.read(step) if raw is not None else None
+                same = now is not None and raw is not None and uid_of(now) == uid_of(raw) and step.premise(now) == step.premise(raw)
+                if not same or revision_of(now) == revision_of(raw) or attempt == TRIES - 1:
+                    raise
+                raw = now
+        raise AssertionError("the last try returns or raises")
 
     async def perform(self, step: Step) -> Outcome:
         """Makes the change, after those before it. Never raises a `ClusterError`."""
