@@ -6,10 +6,10 @@ Everything that leaves the program for the cluster passes here, except what the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -25,7 +25,7 @@ from kubepane.cluster.requests import JSON
 from kubepane.cluster.traffic import Traffic
 
 if TYPE_CHECKING:
-    from kubepane.cluster.transport import Answer  # only its type: importing it takes a tenth of a second
+    from kubepane.cluster.transport import Answer, Socket  # only its type: importing it takes a tenth of a second
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -33,6 +33,7 @@ JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 HEAD_TIMEOUT = 60.0  # seconds a stream may wait for the head of its answer: a stalled etcd holds a WatchList for long
+SOCKET_TIMEOUT = 30.0  # seconds for a WebSocket to be opened: the server has to reach the node first
 MAX_BODY = 512 << 20  # bytes of an answer, unpacked: 50,000 pods in one list, and the end of any compression bomb
 _MAX_ERROR_BODY = 64 << 10
 _PATIENCE = 10  # a body may take this many times the silence that is allowed: it ends what drips byte by byte
@@ -173,6 +174,23 @@ class Api:
     async def delete(self, path: str, body: Any = None, query: Mapping[str, str] | None = None, *, timeout: float = 30.0) -> bytes:
         """Deletes an object; `body` are DeleteOptions. The answer is a Status, or the object that is going."""
         return await self._change(self._with_body("DELETE", path, body, query, JSON, timeout))
+
+    async def socket(self, path: str, query: Sequence[tuple[str, str]], protocols: Sequence[str]) -> Socket:
+        """A WebSocket to a pod (exec, portforward). What goes through it could change anything: never in read-only mode."""
+        if self.read_only:
+            raise ReadOnly(f"read-only: {path} was not opened")
+        call = Call("GET", f"{quote(path, _SAFE)}?{urlencode(query)}", head=SOCKET_TIMEOUT)
+        got = await self._upgraded(call, protocols)
+        if isinstance(got, Sent) and got.answer.status == 401 and await self._renewed(got):
+            got = await self._upgraded(call, protocols)
+        if isinstance(got, Sent):
+            raise await self._refusal(got)
+        return got
+
+    async def _upgraded(self, call: Call, protocols: Sequence[str]) -> Sent | Socket:
+        await self._budget.take()
+        self.traffic.sent()
+        return await self._connection.upgrade(call, protocols)
 
     async def _change(self, call: Call) -> bytes:
         """Sends a change, once: when no answer comes it may have happened all the same, and only the caller can look."""

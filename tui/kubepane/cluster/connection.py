@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from kubepane.cluster.redaction import redact
 from kubepane.cluster.tls import tls_context
 
 if TYPE_CHECKING:
-    from kubepane.cluster.transport import Answer, Transport
+    from kubepane.cluster.transport import Answer, Socket, Transport
 
 USER_AGENT = f"kubepane/{__version__}"
 
@@ -90,6 +90,15 @@ class Connection:
             assert self._transport
             self._probe = self._transport.single_use()
         return await self._through(self._probe, identity, call)
+
+    async def upgrade(self, call: Call, protocols: Sequence[str]) -> Sent | Socket:
+        """Asks for a WebSocket with the present identity; see `transport.Transport.upgrade`."""
+        identity = await self._prepare()
+        assert self._transport
+        got = await self._transport.upgrade(call, identity.headers(), protocols)
+        from kubepane.cluster.transport import Answer  # loaded by `_prepare` by now
+
+        return Sent(got, identity) if isinstance(got, Answer) else got
 
     async def _through(self, transport: Transport, identity: Identity, call: Call) -> Sent:
         try:

@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http_parser import DeflateBuffer
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from kubepane.cluster import network_errors
 from kubepane.cluster.call import Call
@@ -29,6 +30,9 @@ from kubepane.cluster.redaction import one_line
 CONNECT_TIMEOUT = 10.0  # seconds, TCP and TLS; a starting API server holds handshakes for up to 1.6 s
 KEEPALIVE = 75.0  # seconds an idle connection is kept; the server closes it after 90
 _ERROR_PAGE = 10.0  # seconds without a byte after which an error page is taken as it is
+_PING = 20.0  # seconds between two pings of a socket: balancers drop what is idle for a minute
+_SOCKET_SILENCE = 60.0  # seconds without even an answer to a ping after which a socket that is being read is dead
+_GOODBYE = 1.0  # seconds that the other side of a socket has for its goodbye
 BUFFER = 1 << 18  # bytes; reading stops at twice this until they are fetched, so that many streams cannot fill the memory
 
 
@@ -70,7 +74,7 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # neither ~/.netrc (its password would go to the server) nor aiohttp's idea of NO_PROXY
             read_bufsize=BUFFER,
-            middlewares=(_once,),
+            middlewares=(_once, _switched),
         )
         configuration = Configuration(host=server)
         configuration.proxy, configuration.tls_server_name = proxy or None, server_name or None
@@ -116,6 +120,40 @@ class Transport:
         finally:
             self._client.last_response = None  # it would pin the last body
         return Answer(self, response, call.silence)
+
+    async def upgrade(self, call: Call, credentials: Mapping[str, str], protocols: Sequence[str]) -> Answer | Socket:
+        """Asks for a WebSocket; the answer is the socket, or whatever else the server says.
+
+        Args:
+            call: a GET; its path carries the query already, for there a key may come several times.
+            protocols: that we speak, the best first.
+
+        Raises:
+            Unreachable, NotKubernetes, BadConfig: as `request` does.
+        """
+        if self.closed:
+            raise Unreachable("the connection was closed")
+        self.uses += 1
+        try:
+            async with asyncio.timeout(call.head):
+                opened = await self._session.ws_connect(
+                    URL(self._made_with["server"].rstrip("/") + call.path, encoded=True),
+                    protocols=protocols,
+                    headers={"User-Agent": self._made_with["user_agent"], **call.headers, **credentials},
+                    proxy=self._made_with["proxy"] or None,
+                    server_hostname=self._made_with["server_name"] or None,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_GOODBYE),
+                    autoping=False,
+                )
+        except _Declined as declined:
+            return Answer(self, declined.response, _ERROR_PAGE)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            self.done()
+            raise self.explained(error, call.head) from None
+        except BaseException:
+            self.done()
+            raise
+        return Socket(self, opened)
 
     def explained(self, error: Exception, waited: float | None) -> ClusterError:
         """The error as one of ours."""
@@ -218,6 +256,85 @@ class Answer:
             connection.transport.abort()
         self._response.close()
         self._transport.done()
+
+
+class Socket:
+    """A WebSocket: whole messages of bytes in both directions. Must be closed.
+
+    Attributes:
+        protocol: the one that the server chose, "" for none.
+    """
+
+    def __init__(self, transport: Transport, opened: aiohttp.ClientWebSocketResponse[Any]) -> None:
+        self.protocol = opened.protocol or ""
+        self._transport, self._socket, self._open = transport, opened, True
+        self._pings = asyncio.get_running_loop().create_task(self._ping(), name="ping")
+
+    async def receive(self) -> bytes | None:
+        """The next message, None once the server has said goodbye or `close` was called.
+
+        Raises:
+            Unreachable: it was cut, or nothing has come for a minute, not even the answers to our pings.
+        """
+        while self._open:
+            try:
+                async with asyncio.timeout(_SOCKET_SILENCE):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                raise Unreachable(f"nothing came for {_SOCKET_SILENCE:g}s") from None
+            if message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+                return message.data if isinstance(message.data, bytes) else str(message.data).encode()
+            if message.type is aiohttp.WSMsgType.PING:
+                await self._socket.pong(message.data)
+            elif message.type is aiohttp.WSMsgType.CLOSE or not self._open:
+                return None
+            elif message.type is not aiohttp.WSMsgType.PONG:
+                raise Unreachable(network_errors.CUT)
+        return None
+
+    async def send(self, data: bytes) -> None:
+        """Sends a message; waits while the other side does not take any.
+
+        Raises:
+            Unreachable: the socket is closed or was cut.
+        """
+        try:
+            await self._socket.send_bytes(data)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._transport.explained(error, None) from None
+
+    async def _ping(self) -> None:
+        with suppress(aiohttp.ClientError, OSError):
+            while True:
+                await asyncio.sleep(_PING)
+                await self._socket.ping()
+
+    async def close(self) -> None:
+        """Says goodbye and closes; the other side is waited for only a moment."""
+        if not self._open:
+            return
+        self._open = False
+        self._pings.cancel()
+        try:
+            await self._socket.close()
+        finally:
+            self._transport.done()
+
+
+class _Declined(Exception):
+    """The server answered to an upgrade, but did not switch; the answer can still be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+async def _switched(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps the answer where a WebSocket was asked for and refused; aiohttp would throw the server's words away, or follow a redirect."""
+    response = await handler(request)
+    if "Upgrade" in request.headers and response.status != 101:
+        raise _Declined(response)
+    return response
 
 
 class _Lost(aiohttp.ClientError):
