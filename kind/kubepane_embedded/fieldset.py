@@ -91,11 +91,12 @@ def compare(old: Any, new: Any, field: Field) -> tuple[set[Path], set[Path]]:
     """(changed or added, removed) paths between two values."""
     changed: set[Path] = set()
     removed: set[Path] = set()
-    _compare(old, new, field, (), changed, removed)
+    _compare(old, new, field, (), changed, removed, False)
     return changed - STRIPPED, removed - STRIPPED
 
 
-def _compare(old: Any, new: Any, field: Field, path: Path, changed: set[Path], removed: set[Path]) -> None:
+def _compare(old: Any, new: Any, field: Field, path: Path, changed: set[Path], removed: set[Path], fresh: bool) -> None:
+    """`fresh`: what holds this part is on one side only, so that nothing in it can be on the other side empty."""
     if old is not ABSENT and new is not ABSENT and old == new:
         return
     walk_old, walk_new = is_granular(old, field), is_granular(new, field)
@@ -103,15 +104,18 @@ def _compare(old: Any, new: Any, field: Field, path: Path, changed: set[Path], r
         (removed if new is ABSENT else changed).add(path)
         return
     if new is ABSENT:
-        removed.add(path)
-    elif path and (not walk_new or not new or (not walk_old and not _empty_has(field))):
+        if fresh or not _empty_has(field):
+            removed.add(path)
+            fresh = True
+    elif path and (not walk_new or (not (walk_old and new) and (fresh or not _empty_has(field)))):
         changed.add(path)
+        fresh = fresh or not walk_old
     before = members(old, field) if walk_old else {}
     after = members(new, field) if walk_new else {}
     for step in {**before, **after}:
         part_old, below = before.get(step, (ABSENT, ANY))
         part_new, below = after.get(step, (ABSENT, below))
-        _compare(part_old, part_new, below, (*path, step), changed, removed)
+        _compare(part_old, part_new, below, (*path, step), changed, removed, fresh)
 
 
 def _empty_has(field: Field) -> bool:

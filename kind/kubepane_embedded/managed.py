@@ -44,6 +44,13 @@ def track(
     return tuple(sorted([*kept, mine], key=sort_key)) if mine else tuple(kept)
 
 
+def created(resource: Resource, obj: Object, manager: str, time: str) -> tuple[Owned, ...]:
+    """Who owns what of a new object: what was sent and defaulted, but not the status, which a create cannot set."""
+    if "status" in obj and resource.subresource("status") is not None:
+        obj = {part: value for part, value in obj.items() if part != "status"}
+    return track(resource, None, obj, (), manager, "", time)
+
+
 def without(owned: Owned, changed: set[tuple[str, ...]], removed: set[tuple[str, ...]]) -> Owned | None:
     """An entry less what others changed; None when nothing is left."""
     paths = unpack(owned.fields)

@@ -132,6 +132,11 @@ SPEC = st.fixed_dictionaries(
 )
 
 
+def written(spec: dict[str, Any]) -> dict[str, Any]:
+    """A Go value has its empty template whether it was sent or not."""
+    return {key: value for key, value in spec.items() if value != {"spec": {"containers": []}}}
+
+
 @settings(max_examples=120, deadline=None)
 @given(SPEC, SPEC)
 def test_paths_survive_packing_and_comparing_is_exact(old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -139,7 +144,7 @@ def test_paths_survive_packing_and_comparing_is_exact(old: dict[str, Any], new: 
     paths = paths_of(after, DEPLOYMENT)
     assert unpack(packed(paths)) == paths
     changed, removed = compare(before, after, DEPLOYMENT)
-    assert (not changed and not removed) == (old == new)
+    assert (not changed and not removed) == (written(old) == written(new))
     back_changed, back_removed = compare(after, before, DEPLOYMENT)
     leaves = {path for path in changed if path not in back_changed}
     assert leaves <= back_removed | changed
