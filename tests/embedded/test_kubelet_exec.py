@@ -224,3 +224,24 @@ def test_logbook_keeps_the_newest_lines() -> None:
     assert logbook.read("u", "c", previous=True) is journal
     logbook.forget("u", ["c"])
     assert logbook.read("u", "c") is None
+
+
+SHELL = "command -v bash >/dev/null && exec bash || exec sh"
+
+
+async def test_a_program_may_become_an_interactive_shell(stage: Stage) -> None:
+    code, session = await run(stage, ["sh", "-c", SHELL], "echo $((20+22))\r", "sh\r", "exit 4\r", "echo back $?\r", "exit 3\r", tty=True)
+    assert code == 3
+    assert "\n42\r\n" in session.shown
+    assert "back 4\r\n" in session.shown
+    assert session.shown.startswith("/ # ")
+
+
+async def test_without_a_terminal_a_shell_reads_all_of_its_input_first(stage: Stage) -> None:
+    code, session = await run(stage, ["sh", "-c", SHELL], "echo a\necho $((1+1))\nexit 5\n")
+    assert (code, session.shown) == (5, "a\n2\n")
+
+
+async def test_command_says_what_a_name_is(stage: Stage) -> None:
+    code, session = await run(stage, ["sh", "-c", "command -v cat; command -v nosuch || echo none; command echo hi"])
+    assert (code, session.shown) == (0, "cat\nnone\nhi\n")

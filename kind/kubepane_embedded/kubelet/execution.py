@@ -40,16 +40,15 @@ class Execution:
         """Run it; returns its exit code."""
         name = command[0].rpartition("/")[2]
         if name in SHELLS and self._around.image.shell and all(part in ("-i", "-l", "-il") for part in command[1:]):
-            return await self._interactive(name)
+            return await self._interactive(Shell(self._around, name))
         steps = steps_of(self._around, command)
         if steps is None:
             await self._session.write_error((MISSING.format(command[0]) + "\n").encode())
             return 127
         return await self._drive(steps)
 
-    async def _interactive(self, name: str) -> int:
+    async def _interactive(self, shell: Shell) -> int:
         """A shell that reads its program line by line."""
-        shell = Shell(self._around, name)
         while True:
             if self._tty:
                 await self._terminal.write(f"{shell.folder} # ")
@@ -79,6 +78,8 @@ class Execution:
                     return 130
             elif isinstance(effect, Input):
                 answer = await self._terminal.line()
+            elif self._tty:
+                answer = await self._interactive(effect.shell)
             if made % TURN == 0:
                 await asyncio.sleep(0)
 

@@ -25,7 +25,13 @@ class Input(NamedTuple):
     """A line of standard input is wanted: answered with it, or with None at the end."""
 
 
-Effect: TypeAlias = Output | Sleep | Input
+class Dialogue(NamedTuple):
+    """A shell has no program but its standard input: answered with its exit status by who has a terminal for it, else with None."""
+
+    shell: Any
+
+
+Effect: TypeAlias = Output | Sleep | Input | Dialogue
 Steps: TypeAlias = Generator[Effect, Any, int]
 """A running command; its value is the exit status."""
 FOREVER = 1e9

@@ -8,7 +8,7 @@ from typing import Any
 from kubepane_embedded.kubelet.files import DiskFull, ReadOnly, normal
 from kubepane_embedded.kubelet.processes import Surroundings
 from kubepane_embedded.kubelet.shell.commands import COMMANDS
-from kubepane_embedded.kubelet.shell.effects import FOREVER, Command, Effect, Input, Output, Sleep, Steps, complain
+from kubepane_embedded.kubelet.shell.effects import FOREVER, Command, Dialogue, Effect, Input, Output, Sleep, Steps, complain
 from kubepane_embedded.kubelet.shell.expanding import fields_of, text_of
 from kubepane_embedded.kubelet.shell.parsing import parse
 from kubepane_embedded.kubelet.shell.special import SPECIAL, LoopControl, ShellExit, ShellReturn
@@ -302,6 +302,10 @@ class Shell:
                 return (yield from complain(f"{self.name}: can't open '{arguments[0]}': No such file or directory", 2))
             self.parameters = arguments[1:]
             return (yield from self.run(text))
+        if self.piped is None:
+            status = yield Dialogue(self)
+            if status is not None:
+                return int(status)
         text = yield from self.everything()
         return (yield from self.run(text))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from kubepane_embedded.kubelet.shell.effects import Context, Sleep, Steps, complain
+from kubepane_embedded.kubelet.shell.effects import Command, Context, Output, Sleep, Steps, complain
 
 
 class ShellExit(Exception):
@@ -42,6 +42,9 @@ class ShellState(Context, Protocol):
 
     def command(self, words: list[str]) -> Steps:
         """Run one command by its words."""
+
+    def find(self, name: str) -> Command | None:
+        """The command of a name or path."""
 
 
 def _exit(shell: ShellState, arguments: list[str]) -> Steps:
@@ -109,6 +112,17 @@ def _exec(shell: ShellState, arguments: list[str]) -> Steps:
     raise ShellExit((yield from shell.command(arguments)))
 
 
+def _command(shell: ShellState, arguments: list[str]) -> Steps:
+    """`command -v NAME` says what NAME is; `command NAME …` runs it."""
+    names = [argument for argument in arguments if not argument.startswith("-")]
+    if "-v" not in arguments:
+        return (yield from shell.command(names)) if names else 0
+    known = [name for name in names if name in SPECIAL or name in ("true", ":") or shell.find(name) is not None]
+    if known:
+        yield Output(1, "".join(f"{name}\n" for name in known))
+    return 0 if known else 127
+
+
 def _read(shell: ShellState, arguments: list[str]) -> Steps:
     line = yield from shell.line()
     names = [name for name in arguments if not name.startswith("-")] or ["REPLY"]
@@ -130,6 +144,7 @@ SPECIAL: dict[str, Callable[[ShellState, list[str]], Steps]] = {
     "break": _break,
     "continue": _continue,
     "cd": _cd,
+    "command": _command,
     "export": _export,
     "unset": _unset,
     "set": _set,
