@@ -356,3 +356,21 @@ async def test_a_text_is_searched_by_typing() -> None:
         hand.type("escape")
         await pilot.pause()
         assert app.screen is not card
+
+
+@pytest.mark.parametrize("key", ["escape", "enter"])
+async def test_a_key_pressed_twice_ends_one_card(key: str) -> None:
+    app = Stage(Pane(shelf(3)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(TextCard("Below", BODY))
+        below = app.screen
+        for card in (ListCard("List", [Item("a", "a")]), Card("Delete", BODY, buttons=YES, clock=lambda: 0.0)):
+            answers: list[Any] = []
+            await app.push_screen(card, answers.append)
+            if isinstance(card, Card):
+                card._since = -1.0
+            for _ in range(3):
+                card.on_key(events.Key(key, None))
+            await pilot.pause()
+            assert app.screen is below
+            assert len(answers) == 1

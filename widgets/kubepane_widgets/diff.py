@@ -15,6 +15,7 @@ from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS, Console, ConsoleOptions, RenderableType, RenderResult
 from textual import _compositor, events
 from textual.app import App, ReturnType
+from textual.await_complete import AwaitComplete
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen, ScreenResultType
 
@@ -205,8 +206,12 @@ def _is_dirty(screen: Any) -> bool:
 
 
 class PromptScreen(_Prompt, Screen[ScreenResultType]):
-    """A screen whose answers to keys do not wait for a timer."""
+    """A screen whose answers to keys do not wait for a timer, and that ends once."""
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Ends it; the second of two quick keys must not end the screen below as well."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
 
-class PromptModal(_Prompt, ModalScreen[ScreenResultType]):
-    """A modal screen whose answers to keys do not wait for a timer."""
+class PromptModal(PromptScreen[ScreenResultType], ModalScreen[ScreenResultType]):
+    """The same, modal."""
