@@ -1,0 +1,5 @@
+"""Fixtures of the program's tests."""
+
+from program.kindstage import stage
+
+__all__ = ["stage"]
