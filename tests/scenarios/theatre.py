@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -75,14 +74,16 @@ class Theatre:
 
 
 @asynccontextmanager
-async def theatre(tmp_path: Path, story: bool = True, options: Options | None = None) -> AsyncIterator[Theatre]:
+async def theatre(tmp_path: Path, story: bool = True, begun: bool = True) -> AsyncIterator[Theatre]:
+    """A cluster and a session; one that has not begun is for an app to begin."""
     clock = VirtualClock()
     cluster = seeded(Wanted(story=story), clock)
     kubeconfig = await cluster.start()
-    session = HastySession(replace(options or Options(all_namespaces=True), kubeconfig=str(kubeconfig)), clock=ClusterClock(clock))
+    session = HastySession(Options(kubeconfig=str(kubeconfig), namespaces=("chatapp",)), clock=ClusterClock(clock))
     session.audit = lambda entry: None
-    session.want(KINDS)
-    session.start()
+    if begun:
+        session.want(KINDS)
+        session.start()
     try:
         yield Theatre(cluster, clock, session)
     finally:

@@ -46,11 +46,13 @@ class Look:
         pane: its name.
         at: the uid of the row that matters, "" while there is none.
         layout: the layout that shows the pane best.
+        zoomed: whether it needs the whole screen.
     """
 
     pane: str
     at: Callable[[Stores], str] = lambda stores: ""
     layout: str = "overview"
+    zoomed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

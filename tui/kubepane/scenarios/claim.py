@@ -52,7 +52,7 @@ def _up(here: Situation) -> Fact:
     return Fact(verdict.done and obj is not None and obj.status.ready_replicas > 0, f"bound; {verdict.text}")
 
 
-_CLAIM = Look("storage", lambda stores: facts.uid(_claim(stores)))
+_CLAIM = Look("storage", lambda stores: facts.uid(_claim(stores)), "storage")
 _AFTER = "The server has not let go of it yet: the storage pane says what holds it."
 
 CHAPTER = Chapter(

@@ -68,7 +68,7 @@ def healthy(here: Situation) -> Fact:
             return Fact(False, f"{name} is not there yet")
         verdict = rollouts.of(obj, here.stores).verdict
         if not verdict.done:
-            return Fact(False, f"{name}: {verdict.text}")
+            return Fact(False, f"{name}: {_short(verdict.text)}")
     if tainted(here.stores):
         return Fact(False, f"{len(tainted(here.stores))} workers are tainted")
     return Fact(True, "ChatApp and MySQL are up")
@@ -80,7 +80,12 @@ def rolled_out(here: Situation) -> Fact:
     if obj is None:
         return Fact(False, "deployment chatapp is not there")
     verdict = rollouts.of(obj, here.stores).verdict
-    return Fact(verdict.done, verdict.text)
+    return Fact(verdict.done, _short(verdict.text))
+
+
+def _short(text: str) -> str:
+    """kubectl's sentence on a rollout without what the caption says anyway."""
+    return text.partition("rollout to finish: ")[2] or text
 
 
 def kept_away(pod: r.Pod, stores: Stores) -> list[str]:

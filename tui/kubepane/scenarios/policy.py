@@ -43,8 +43,8 @@ def _names(here: Situation) -> Fact:
     return Fact(gone, "ChatApp may go anywhere again" if gone else "networkpolicy chatapp is still there")
 
 
-_MYSQL = Look("policies", lambda stores: facts.uid(_policy(stores)))
-_CHATAPP = Look("policies", lambda stores: facts.uid(_policy(stores, "chatapp")))
+_MYSQL = Look("policies", lambda stores: facts.uid(_policy(stores)), "network", True)
+_CHATAPP = Look("policies", lambda stores: facts.uid(_policy(stores, "chatapp")), "network", True)
 
 CHAPTER = Chapter(
     name="policy",

@@ -42,7 +42,7 @@ def _lost(here: Situation) -> Fact:
     return Fact(not route.affinity.kind, route.finding.clause)
 
 
-_ROW = Look("ingress", lambda stores: facts.uid(_ingress(stores)))
+_ROW = Look("ingress", lambda stores: facts.uid(_ingress(stores)), "network")
 _LOGS = Look("pods", lambda stores: facts.uid(next(iter(reversed(facts.pods(stores))), None)))
 
 CHAPTER = Chapter(

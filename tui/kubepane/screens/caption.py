@@ -9,7 +9,7 @@ from kubepane_widgets.lines import Line, spread
 from kubepane_widgets.palette import G
 
 MOST = 3  # lines of text
-_SIGNS = {Phase.READING: ("ok", "ok"), Phase.MISSED: ("bad", "bad")}
+_SIGNS = {Phase.READING: ("done", "ok"), Phase.MISSED: ("bad", "bad")}
 _WORDS = {
     Phase.PREPARING: "getting the story ready",
     Phase.DOING: "doing it",

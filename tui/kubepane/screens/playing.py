@@ -39,6 +39,7 @@ class PlayingScreen(OperatingScreen):
 
     async def _play(self) -> None:
         await self.player.play()
+        self._zoom(False)
         self.session.want(self._kinds())
         self.pacer.changed()
         if self._quitting:
@@ -56,6 +57,10 @@ class PlayingScreen(OperatingScreen):
             own = [[(" putting all back before leaving; q again leaves at once", "warn")]]
         return [*own, *caption.lines(self.player, cells)]
 
+    def _zoom(self, on: bool) -> None:
+        self.query_one(f"#{self.layout_name}").set_class(on, "-zoomed")
+        self.call_after_refresh(self.pacer.changed)
+
     def _look(self, look: Look, uid: str) -> None:
         self._turning = asyncio.get_running_loop().create_task(self._turn(look, uid))
 
@@ -63,8 +68,12 @@ class PlayingScreen(OperatingScreen):
         """Shows the pane that matters, with the cursor on the row."""
         if self.layout_name != look.layout:
             await self._show(look.layout, look.pane)
-        elif self.current != look.pane:
+        self._zoom(look.zoomed)
+        if self.current != look.pane:
             self._focus(look.pane)
+        if uid in self.session.stores.deployments:  # the panes beside it follow it
+            self._workload = uid
+            self.follow()
         for _ in range(LOOKS if uid else 0):
             key = next((key for key in self.table(look.pane).order if key.startswith(uid)), "")
             if key:
@@ -90,13 +99,10 @@ class PlayingScreen(OperatingScreen):
             self.player.go_on()
 
     async def action_back(self) -> None:
-        if self.player.over or self.pane().marked or self.table(self.current).filter.text or self._zoomed():
+        if self.player.over or self.pane().marked or self.table(self.current).filter.text:
             await super().action_back()
         else:
             self.player.leave()
-
-    def _zoomed(self) -> bool:
-        return self.query_one(f"#{self.layout_name}").has_class("-zoomed")
 
     def action_quit(self) -> None:
         """Puts back what is on a cluster that goes on living; a simulated one ends with the program."""
