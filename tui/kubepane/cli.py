@@ -426,6 +426,8 @@ def _add_manifests(commands: Any, name: str) -> None:
     shown = verbs.add_parser("show", help="the YAML of a set", description="The YAML of a set.", epilog="Example: kubepane manifests show mysql")
     shown.add_argument("set", metavar="SET", help="its name")
     shown.set_defaults(run=_manifests_show)
+    for verb in (listed, shown):
+        _common(verb)
 
 
 def _manifests_list(options: Options, given: argparse.Namespace) -> int:

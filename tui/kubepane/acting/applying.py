@@ -125,7 +125,7 @@ def plan(asked: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
     """All objects, before the server was asked what an apply would do to them."""
     source, found, taken = asked.args["source"], scene.gathered, asked.args["taken"]
     steps = tuple(
-        _step(ref, body, live, ref.namespace not in found.fresh, ref in taken)
+        _step(ref, body, live, ref.namespace not in found.fresh, taken.get(ref, ()))
         for ref, body, live in zip(found.refs, source.objects, found.live, strict=True)
     )
     touched = [step.about for step in steps]
@@ -152,9 +152,10 @@ def _needs(step: Step) -> Iterator[Need]:
         yield Need(verb, step.about.kind.resource, step.about.namespace)
 
 
-def _step(ref: Ref, body: Raw, live: Raw | None, rehearsable: bool, force: bool, rehearsed: Raw | None = None) -> Step:
+def _step(ref: Ref, body: Raw, live: Raw | None, rehearsable: bool, taken: Sequence[Held], rehearsed: Raw | None = None) -> Step:
     """One object; `rehearsed` is what the dry run made of it."""
-    query = {"fieldManager": MANAGER, "force": "true" if force else "false", "fieldValidation": "Strict"}
+    query = {"fieldManager": MANAGER, "force": "true" if taken else "false", "fieldValidation": "Strict"}
+    over = f", {_fields(len(taken))} taken over" if taken else ""
     space = {"namespace": ref.namespace} if ref.namespace else {}
 
     def request(present: Raw) -> Request:
@@ -163,7 +164,7 @@ def _step(ref: Ref, body: Raw, live: Raw | None, rehearsable: bool, force: bool,
 
     return Step(
         Ref(ref.kind, ref.namespace, ref.name, uid_of(live)),
-        "changed" if live else "created",
+        f"changed{over}" if live else "created",
         live,
         request,
         premise=applied.plain,
@@ -187,7 +188,7 @@ def review(taken: Mapping[Ref, tuple[Held, ...]], before: Plan, rehearsals: Sequ
         if clash := applied.conflicts(each.error):
             held[ref] = clash
         if each.error is None and (step.raw is None or diff or ref in taken):
-            sent.append(_step(ref, body, step.raw, step.rehearsable, ref in taken, each.result))
+            sent.append(_step(ref, body, step.raw, step.rehearsable, taken.get(ref, ()), each.result))
         lines += _told(each, diff, taken.get(ref, ()))
     refusals = tuple((each.step.about, each.error) for each in rehearsals if each.error is not None)
     warnings = (f"{each.step.about}: {text}" for each in rehearsals for text in each.warnings)
@@ -208,8 +209,7 @@ def _instead(source: Source, namespace: str, held: Mapping[Ref, tuple[Held, ...]
     """The way round conflicts, where nothing else is refused."""
     if not held or len(held) < len(refusals):
         return None
-    count = sum(map(len, held.values()))
-    return f"Take over {count} field{'' if count == 1 else 's'}", intent(source, namespace, held)
+    return f"Take over {_fields(sum(map(len, held.values())))}", intent(source, namespace, held)
 
 
 def _undone(source: Source, sent: Sequence[Step]) -> Any:
@@ -228,7 +228,7 @@ def _told(each: Rehearsal, diff: Sequence[Line], taken: Sequence[Held]) -> Itera
     """An object: what becomes of it, and below that how it changes, or whose fields are in the way."""
     step, clash = each.step, applied.conflicts(each.error)
     if clash:
-        yield _headed(step, f"{len(clash)} field{'s belong' if len(clash) > 1 else ' belongs'} to others", "bad")
+        yield _headed(step, f"{_fields(len(clash))} of others in the way", "bad")
         yield from ([(f"    {one.field}", "fg"), (f"  {one.manager}", "warn")] for one in clash)
     elif each.error is not None:
         yield _headed(step, f"the server would refuse it: {_words(each.error)}", "bad")
@@ -260,6 +260,10 @@ def _summed(sent: Sequence[Step], refusals: Sequence[Any], total: int) -> Line:
         span for count, text, tone in (*counts, (refused, "refused", "bad")) if count for span in ((f"{count} {text}", tone), ("   ", "fg"))
     ]
     return line if sent or refused else [("nothing to change: ", "fg"), (f"all {_objects(total)} are so already", "muted")]
+
+
+def _fields(count: int) -> str:
+    return f"{count} field{'' if count == 1 else 's'}"
 
 
 def _objects(count: int) -> str:

@@ -111,7 +111,7 @@ def _warnings(found: Present, stores: Stores) -> Iterator[str]:
         if ref.kind is k.NAMESPACES:
             yield from _with_it(ref.name, uids, stores)
         if ref.kind is k.VOLUMES:
-            yield f"{ref}: what is stored in it stays where it is, and no claim finds it any more"
+            yield f"{ref}: its data stays where it is, but no claim finds it any more"
 
 
 def _with_it(namespace: str, uids: set[str], stores: Stores) -> Iterator[str]:

@@ -132,7 +132,7 @@ class Writer:
                 return Outcome(step, End.DONE, step.says, revision_of(answer), uid=uid_of(answer))
             except Conflict as error:
                 if raw is None:
-                    return Outcome(step, End.CHANGED, str(error), error=error)
+                    return Outcome(step, End.CHANGED, "somebody created it meanwhile", error=error)
                 settled, raw = await self._again(step, raw, error)
                 if settled is not None:
                     return settled

@@ -96,7 +96,9 @@ def _path(text: str) -> Path:
 
 def _fault(texts: list[str]) -> str:
     """What is wrong with a path that is being typed, "" when it is there."""
+    if not texts[0].strip():
+        return "a path is needed"
     try:
-        return "" if texts[0].strip() and _path(texts[0]).exists() else "there is no such file or folder"
+        return "" if _path(texts[0]).exists() else "there is no such file or folder"
     except (OSError, ValueError, RuntimeError):
         return "that is no path"
