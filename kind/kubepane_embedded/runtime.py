@@ -26,6 +26,16 @@ class LogSource(Protocol):
         """Call back with every further line, with None when the container has ended; returns what ends the following."""
 
 
+class Streams(Protocol):
+    """A connection of a client into a pod."""
+
+    async def read(self) -> bytes:
+        """Input of the client; b"" when it has closed its side."""
+
+    async def write(self, data: bytes) -> None:
+        """Output for the client."""
+
+
 class ExecSession(Protocol):
     """The streams of one `exec` or `attach`."""
 
@@ -50,6 +60,12 @@ class PodRuntime(Protocol):
 
     def exec(self, pod: Object, container: str, command: list[str], tty: bool, session: ExecSession) -> Awaitable[int]:
         """Run a command in a container; returns its exit code."""
+
+    def attach(self, pod: Object, container: str, tty: bool, session: ExecSession) -> Awaitable[int]:
+        """The streams of a container's main process until it has ended; returns 0 unless it could not be attached to."""
+
+    def forward(self, pod: Object, port: int, streams: Streams) -> Awaitable[str]:
+        """Connect a client to a port of a pod until one of them goes; returns what went wrong, "" for nothing."""
 
 
 class MetricsUnavailable(Exception):

@@ -20,7 +20,8 @@ from kubepane_embedded.handlers import Answer, Call, ResourceHandlers, json_answ
 from kubepane_embedded.listing import read_options
 from kubepane_embedded.meta import Object
 from kubepane_embedded.openapi import OpenApi
-from kubepane_embedded.podstreams import run_exec, send_log
+from kubepane_embedded.podforward import run_forward
+from kubepane_embedded.podstreams import run_attach, run_exec, send_log
 from kubepane_embedded.rbac import Attributes, Authorizer
 from kubepane_embedded.registry import Registry, Resource
 from kubepane_embedded.requestinfo import RequestInfo, read_path
@@ -196,6 +197,12 @@ class Server:
             name = request.query["fieldSelector"].partition("=")[2]
         namespace = info.name if (info.group, info.plural) == ("", "namespaces") and info.name else info.namespace
         self._authorizer.check(user, Attributes(info.verb, info.group, info.plural, info.subresource, namespace, name))
+        connects = info.plural == "pods" and info.subresource in ("exec", "attach", "portforward")
+        if connects and info.verb == "get" and request.headers.get("Upgrade", "").lower() == "websocket":
+            # since 1.35 a GET that becomes a WebSocket needs `create` as well (AuthorizePodWebsocketUpgradeCreatePermission)
+            asked = Attributes("create", info.group, info.plural, info.subresource, namespace, name)
+            if self._authorizer.decide(user, asked) is None:
+                raise errors.forbidden(info.group, info.plural, name, "")
 
     # documents
 
@@ -333,6 +340,10 @@ class Server:
             return await send_log(request, pod, self.runtime, self.core.clock)
         if info.subresource == "exec":
             return await run_exec(request, pod, self.runtime)
+        if info.subresource == "attach":
+            return await run_attach(request, pod, self.runtime)
+        if info.subresource == "portforward":
+            return await run_forward(request, pod, self.runtime)
         text = f"a simulated cluster has no {info.subresource}"
         raise errors.ApiError(501, "NotImplemented", text)
 

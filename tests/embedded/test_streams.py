@@ -17,7 +17,7 @@ from kubepane_embedded.cluster import EmbeddedCluster
 from kubepane_embedded.core import Core
 from kubepane_embedded.meta import Object
 from kubepane_embedded.parts import Parts
-from kubepane_embedded.runtime import ExecSession, LogLine, MetricsUnavailable
+from kubepane_embedded.runtime import ExecSession, LogLine, MetricsUnavailable, Streams
 from recordings import recorded
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -62,6 +62,16 @@ class Runtime:
         while data := await session.read():
             await session.write(data.upper())
         return 0
+
+    async def attach(self, pod: Object, container: str, tty: bool, session: ExecSession) -> int:
+        return await self.exec(pod, container, ["attach"], tty, session)
+
+    async def forward(self, pod: Object, port: int, streams: Streams) -> str:
+        if port == 81:
+            return "connection refused"
+        while data := await streams.read():
+            await streams.write(data.upper())
+        return ""
 
 
 class Metrics:

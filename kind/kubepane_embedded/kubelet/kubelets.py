@@ -7,19 +7,23 @@ from collections.abc import Callable
 from kubepane_embedded.core import Core
 from kubepane_embedded.faults import asked
 from kubepane_embedded.kubelet.adopting import adopt, is_begun
+from kubepane_embedded.kubelet.attaching import drive, show, waits_for_input
 from kubepane_embedded.kubelet.execution import Execution
+from kubepane_embedded.kubelet.guests import as_guest
 from kubepane_embedded.kubelet.heartbeat import Heartbeat
 from kubepane_embedded.kubelet.kubelet import Kubelet, Shared, kubelet_of
 from kubepane_embedded.kubelet.logbook import Journal, Logbook
 from kubepane_embedded.kubelet.memorywatch import MemoryWatch
 from kubepane_embedded.kubelet.network import Listener, Network
+from kubepane_embedded.kubelet.pages import serve
 from kubepane_embedded.kubelet.podworker import PodWorker
 from kubepane_embedded.kubelet.records import Run, Slot
+from kubepane_embedded.kubelet.stopping import KILLED
 from kubepane_embedded.kubelet.volumes import Volumes
 from kubepane_embedded.meta import Key, Object, is_deleting, key_of, uid_of
 from kubepane_embedded.podfacts import is_finished, node_of
 from kubepane_embedded.podindexes import index_pods_by_node, is_synthetic, pods_on
-from kubepane_embedded.runtime import ExecSession
+from kubepane_embedded.runtime import ExecSession, Streams
 from kubepane_embedded.workqueue import WorkQueue
 
 
@@ -171,7 +175,31 @@ class Kubelets:
         if run is None or worker is None:
             await session.write_error(f'container not found ("{container}")\n'.encode())
             return 1
-        return await Execution(run.around, worker.time, session, tty).run(command)
+        return await as_guest(run, Execution(run.around, worker.time, session, tty).run(command), KILLED)
+
+    async def forward(self, pod: Object, port: int, streams: Streams) -> str:
+        """Connect a client to a port of a pod; returns what went wrong, in containerd's words."""
+        worker = self._workers.get(key_of(pod))
+        if worker is None or worker.uid != uid_of(pod) or worker.finished:
+            return f"error forwarding port {port} to pod {uid_of(pod)}, uid : sandbox container is not running"
+        run = worker.listening(port)
+        if run is None:
+            why = f"IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address"
+            inside = "failed to execute portforward in network namespace"
+            return f"error forwarding port {port} to pod {worker.uid}, uid : {inside}: failed to connect to localhost:{port} inside namespace, {why}"
+        return await as_guest(run, _served(streams, worker, port), "")
+
+    async def attach(self, pod: Object, container: str, tty: bool, session: ExecSession) -> int:
+        """The streams of a container's main process, until it has ended."""
+        run = self._run(pod, container)
+        worker = self._workers.get(key_of(pod))
+        if run is None or worker is None:
+            await session.write_error(f'container not found ("{container}")\n'.encode())
+            return 1
+        if waits_for_input(run.around):
+            return await drive(run.around, worker.time, session, tty)
+        journal = self._logbook.read(uid_of(pod), container)
+        return await show(journal, session, tty) if journal is not None else 1
 
     def _slot(self, pod: Object, container: str) -> Slot | None:
         worker = self._workers.get(key_of(pod))
@@ -182,6 +210,11 @@ class Kubelets:
     def _run(self, pod: Object, container: str) -> Run | None:
         slot = self._slot(pod, container)
         return slot.run if slot is not None and slot.run is not None and slot.run.alive else None
+
+
+async def _served(streams: Streams, worker: PodWorker, port: int) -> str:
+    await serve(streams, worker, port, worker.address)
+    return ""
 
 
 def _bound(pod: Object) -> tuple[Key, ...]:

@@ -8,6 +8,7 @@ from kubepane_embedded.clock import parse_stamp
 from kubepane_embedded.errors import ApiError
 from kubepane_embedded.kubelet.addresses import NoAddress
 from kubepane_embedded.kubelet.backoff import Backoff
+from kubepane_embedded.kubelet.guests import send_home
 from kubepane_embedded.kubelet.kubelet import Kubelet
 from kubepane_embedded.kubelet.phase import init_failed, phase_of
 from kubepane_embedded.kubelet.podstatus import Facts, status_of
@@ -98,15 +99,16 @@ class PodWorker:
 
     def http(self, port: int, path: str, agent: str) -> int | None:
         """The status of a GET from the container that listens."""
-        run = self._listening(port)
+        run = self.listening(port)
         return run.process.http(port, path, agent) if run is not None else None
 
     def credentials(self, port: int) -> dict[str, str] | None:
         """User → password of the database that listens."""
-        run = self._listening(port)
+        run = self.listening(port)
         return run.process.credentials(port) if run is not None else None
 
-    def _listening(self, port: int) -> Run | None:
+    def listening(self, port: int) -> Run | None:
+        """The run of the container that takes connections on a port."""
         runs = (slot.run for slot in self.slots if slot.run is not None and slot.run.alive)
         return next((run for run in runs if run.process.listens(port)), None)
 
@@ -119,6 +121,7 @@ class PodWorker:
         run.ending = Ending(code, why, self._last_words(slot, run, code), clock.seconds(), run.started_at, clock.stamp(), run.container_id)
         for probe in run.probes:
             probe.stop()
+        send_home(run)
         shared.watch.remove(run)
         shared.logbook.end(self.uid, slot.name)
         slot.waiting, slot.counted, slot.not_before = None, False, clock.seconds() + RELIST
@@ -304,6 +307,7 @@ class PodWorker:
                 run.ending = Ending(137, "Error", "", self.time.clock.seconds(), run.started_at, self.time.clock.stamp(), run.container_id)
                 for probe in run.probes:
                     probe.stop()
+                send_home(run)
                 self.kubelet.shared.watch.remove(run)
         if not self.finished:
             self.kubelet.addresses.free(self.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -77,6 +78,8 @@ class Run:
     stopping: bool = False
     ending: Ending | None = None
     probes: list[Stoppable] = field(default_factory=list)
+    guests: list[Callable[[], None]] = field(default_factory=list)
+    """Told when it ends (`guests`)."""
 
     @property
     def alive(self) -> bool:
