@@ -1,8 +1,9 @@
-"""pods/log and pods/exec over HTTP and WebSocket; what they say comes from the simulated kubelet (`runtime.PodRuntime`)."""
+"""pods/log, pods/exec and pods/attach over HTTP and WebSocket; what they say comes from the simulated kubelet (`runtime.PodRuntime`)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -215,18 +216,37 @@ async def run_exec(request: web.Request, pod: Object, runtime: PodRuntime | None
     command = request.query.getall("command", [])
     if not command:
         raise errors.bad_request("you must specify at least 1 command for the container")
+    running = _running(pod, container, runtime)
+    tty = is_true(request.query.get("tty"))
+    return await _streamed(request, lambda session: running.exec(pod, container, command, tty, session))
+
+
+async def run_attach(request: web.Request, pod: Object, runtime: PodRuntime | None) -> web.StreamResponse:
+    """Answer pods/attach."""
+    container = choose_container(pod, request.query.get("container", ""))
+    running = _running(pod, container, runtime)
+    tty = is_true(request.query.get("tty"))
+    return await _streamed(request, lambda session: running.attach(pod, container, tty, session))
+
+
+def _running(pod: Object, container: str, runtime: PodRuntime | None) -> PodRuntime:
+    """Who runs the pod's containers; refused when nobody does."""
     if runtime is None or (pod.get("status") or {}).get("phase") != "Running":
         name = pod["metadata"]["name"]
-        raise errors.ApiError(
-            500, "InternalError", f'Internal error occurred: unable to upgrade connection: container not found ("{container}") in pod {name}'
-        )
+        text = f'Internal error occurred: unable to upgrade connection: container not found ("{container}") in pod {name}'
+        raise errors.ApiError(500, "InternalError", text)
+    return runtime
+
+
+async def _streamed(request: web.Request, begin: Callable[[Session], Awaitable[int]]) -> web.StreamResponse:
+    """Upgrade to a WebSocket, run what was asked for on its streams, say how it ended."""
     if request.headers.get("Upgrade", "").lower() != "websocket":
         raise errors.bad_request("Upgrade request required")
     socket = web.WebSocketResponse(protocols=PROTOCOLS, heartbeat=30)
     await socket.prepare(request)
     session = Session(socket)
     pump = asyncio.ensure_future(session.pump())
-    run = asyncio.ensure_future(runtime.exec(pod, container, command, is_true(request.query.get("tty")), session))
+    run = asyncio.ensure_future(begin(session))
     try:
         await asyncio.wait({pump, run}, return_when=asyncio.FIRST_COMPLETED)
         if run.done() or not socket.closed:
