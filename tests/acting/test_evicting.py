@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from builders import make
+from builders import NOW, make
 from kubepane.acting import evicting
 from kubepane.acting.evicting import Drainage, Going
 from kubepane.acting.plan import Progress
@@ -247,7 +247,37 @@ async def test_a_stop_tells_what_was_done_and_what_was_not() -> None:
     assert words[-1].text == f"stopped: {done} evicted, 1 still terminating, {len(left)} not evicted: {names}{more}"
 
 
-async def test_a_stop_waits_for_the_answers_that_are_due() -> None:
+async def test_a_slow_answer_is_waited_for_also_after_a_stop_and_nothing_is_sent_twice() -> None:
+    cluster = Cluster("a", "b")
+    gate = asyncio.Event()
+    take = cluster.make
+
+    async def slow(step: Step, before: Outcome | None = None) -> Outcome:
+        if step.about.name == "a":
+            await gate.wait()
+        return await take(step, before)
+
+    cluster.make = slow  # type: ignore[method-assign]
+
+    def later(word: Progress) -> None:
+        cluster.stopping.set()
+        asyncio.get_running_loop().call_later(0.02, gate.set)
+
+    words, outcomes = await run(cluster.drainage(), later)
+    assert sorted(cluster.asked) == ["a", "b"]
+    assert {outcome.step.about.name for outcome in outcomes} == {"a", "b"}
+    assert words[-1] == Progress(True, "all 2 gone")
+
+
+def test_a_lost_answer_is_cleared_up_by_the_pod_itself() -> None:
+    one = evicting.step(make(k.PODS, "a", uid="uid-a"), None)
+    assert one.holds(None)
+    assert one.holds({"metadata": {"uid": "another"}})
+    assert one.holds({"metadata": {"uid": "uid-a", "deletionTimestamp": "2026-06-01T12:00:00Z"}})
+    assert not one.holds({"metadata": {"uid": "uid-a"}})
+
+
+async def test_a_stop_before_anything_sends_nothing() -> None:
     cluster = Cluster("a")
     cluster.stopping.set()
     words, outcomes = await run(cluster.drainage())
@@ -291,7 +321,8 @@ async def test_given_up_altogether_it_leaves_no_task_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "fresh", [Freshness(State.FORBIDDEN), Freshness(State.LIVE, only=("shop",)), Freshness(State.RECONNECTING), Freshness(State.LIVE, others=True)]
+    "fresh",
+    [Freshness(State.FORBIDDEN), Freshness(State.LIVE, only=("shop",)), Freshness(State.RECONNECTING, since=NOW), Freshness(State.LIVE, others=True)],
 )
 async def test_where_no_watch_shows_all_pods_they_are_listed(fresh: Freshness) -> None:
     cluster = Cluster("a", "b")

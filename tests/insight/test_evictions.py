@@ -108,6 +108,7 @@ def test_a_budget_holds_back_more_pods_than_it_allows() -> None:
 
 
 def test_two_budgets_of_one_pod_forbid_it_for_ever() -> None:
+    assert holds([pod(ready=False, **WEB)], [budget("a", policy="AlwaysAllow"), budget("b", policy="AlwaysAllow")])
     (held,) = holds([pod(**WEB)], [budget("a", allowed=5), budget("b", allowed=5)])
     assert (held.allowed, [b.metadata.name for b in held.budgets]) == (0, ["a", "b"])
 
