@@ -59,7 +59,7 @@ def here(options: Options, chapters: Sequence[Chapter]) -> int:
 
 
 def _agreed(target: Target, chapters: Sequence[Chapter]) -> bool:
-    out = [f"On {target.context} ({target.server}), as {target.acting_as or target.user or 'nobody'}, in namespace {SPACE}:"]
+    out = [f"On {target.context} ({target.host}), as {target.acting_as or target.user or 'nobody'}, in namespace {SPACE}:"]
     out += ["  applies the set story, where it is missing; it stays", *(f"  {one.name}: {one.touches}" for one in chapters)]
     out += ["and puts it back at the end."]
     sys.stdout.write("".join(f"{clean(line)}\n" for line in out))
