@@ -52,14 +52,14 @@ class Api(World):
         """Create an object from a body of the stored version; the body is not changed. `owners` are set by an apply."""
         obj = self._named(resource, namespace, body)
         admission.check_namespace(self, resource, namespace, obj["metadata"].get("name", ""))
-        name = obj["metadata"].get("name", "")
-        if name and self.storage.stored(resource.storage, namespace, name) is not None:
-            raise errors.already_exists(resource.group, resource.plural, name)
         set_defaults(resource, obj, None)
         managed = created(resource, obj, options.manager, self.clock.stamp()) if owners is None else owners
         admission.mutate_create(self, user, resource, obj, options)
         strategy.prepare_create(self, resource, obj, options)
         validation.check(resource, obj, None, options)
+        name = obj["metadata"]["name"]
+        if self.storage.stored(resource.storage, namespace, name) is not None:
+            raise errors.already_exists(resource.group, resource.plural, name)
         admission.check_create(self, user, resource, obj, options)
         self.allocator.allocate(resource, obj, None, options)
         if options.dry_run:
@@ -113,8 +113,9 @@ class Api(World):
         wanted, owners = change(old)
         obj = self._checked(resource, old, clone(wanted))
         strategy.prepare_update(self, resource, obj, old.obj, subresource, options)
-        if not subresource:
+        if subresource in ("", "ephemeralcontainers"):
             set_defaults(resource, obj, old.obj)
+        if not subresource:
             admission.mutate_update(self, user, resource, obj, old.obj, options)
         strategy.bump_generation(resource, obj, old.obj, subresource)
         validation.check(resource, obj, old.obj, options, subresource)
@@ -133,6 +134,8 @@ class Api(World):
             raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
         if resource.namespaced and meta.get("namespace") and meta["namespace"] != present["namespace"]:
             raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        if not meta.get("name"):
+            raise errors.bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
         asked = meta.get("resourceVersion")
         if asked and asked not in ("0", present["resourceVersion"]):
             if not str(asked).isdigit():

@@ -5,7 +5,7 @@ Follows sigs.k8s.io/structured-merge-diff (merge/update.go, typed/merge.go) and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -58,7 +58,8 @@ def applied(
             pruned = _with_last_applied(pruned, config)
         changed, removed = compare(live, pruned, field)
         others = _settle(others, wanted, changed, removed, options.force, last_applied(live, field) if options.manager == KUBECTL else NOTHING)
-        fresh = Owned(options.manager, "Apply", resource.api_version, time, packed(wanted), subresource)
+        stamp = time if changed or removed else (mine.time if mine else "")  # an apply that changes nothing leaves no time
+        fresh = Owned(options.manager, "Apply", resource.api_version, stamp, packed(wanted), subresource)
         entry = mine if mine is not None and mine.fields == fresh.fields else fresh
         result = {**pruned, "metadata": {**pruned["metadata"], "resourceVersion": (config.get("metadata") or {}).get("resourceVersion") or ""}}
         managed = [*others, entry] if wanted else others
@@ -91,7 +92,7 @@ def _mine(managed: tuple[Owned, ...], manager: str, version: str, subresource: s
 def _settle(others: list[Owned], wanted: Paths, changed: set[Path], removed: set[Path], force: bool, allowed: Paths) -> list[Owned]:
     """Other managers after this apply: conflicts that are not `allowed` are raised, or with force the fields change hands."""
     taken = wanted & frozenset(changed)
-    conflicts = [(owned, sorted(unpack(owned.fields) & taken)) for owned in others]
+    conflicts = [(owned, in_order(unpack(owned.fields) & taken)) for owned in others]
     conflicts = [(owned, paths) for owned, paths in conflicts if paths]
     refused = [(owned, [path for path in paths if path not in allowed]) for owned, paths in conflicts]
     refused = [(owned, paths) for owned, paths in refused if paths]
@@ -104,6 +105,16 @@ def _settle(others: list[Owned], wanted: Paths, changed: set[Path], removed: set
         if less is not None:
             kept.append(less)
     return kept
+
+
+def in_order(paths: Iterable[Path], depth: int = 0) -> list[Path]:
+    """As a set of fields is walked (fieldpath/set.go, Iterate): what ends at a level comes before what goes deeper."""
+    ending = sorted(path for path in paths if len(path) == depth + 1)
+    deeper: dict[str, list[Path]] = {}
+    for path in paths:
+        if len(path) > depth + 1:
+            deeper.setdefault(path[depth], []).append(path)
+    return [*ending, *(path for step in sorted(deeper) for path in in_order(deeper[step], depth + 1))]
 
 
 def _with_last_applied(obj: Object, config: Object) -> Object:

@@ -27,7 +27,7 @@ def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions)
     meta = obj["metadata"]
     if options.uid and options.uid != meta["uid"]:
         raise errors.conflict(
-            "",
+            resource.group,
             resource.kind,
             meta["name"],
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({meta['uid']}). "
@@ -35,7 +35,7 @@ def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions)
         )
     if options.revision and options.revision != meta["resourceVersion"]:
         raise errors.conflict(
-            "",
+            resource.group,
             resource.kind,
             meta["name"],
             f"the ResourceVersion in the precondition ({options.revision}) does not match the ResourceVersion in record "
@@ -107,7 +107,6 @@ def _finalizers(resource: Resource, obj: Object, options: DeleteOptions) -> list
     propagation = options.propagation
     if propagation is None and resource.storage == "jobs.batch" and not (ORPHAN in present or FOREGROUND in present):
         propagation = "Orphan"
-        options.warnings.append(JOB_WARNING)
     if propagation is None:
         return present
     kept = [finalizer for finalizer in present if finalizer not in (ORPHAN, FOREGROUND)]

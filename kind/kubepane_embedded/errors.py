@@ -45,6 +45,7 @@ class ApiError(Exception):
         details: `status.details`, or None when the real server sends none.
         meta: What goes into `metadata` (a continue token after an expired page).
         retry_after: Seconds for the Retry-After header, or None.
+        warnings: What was found strange before the refusal; Warning headers.
     """
 
     code: int
@@ -53,6 +54,7 @@ class ApiError(Exception):
     details: dict[str, Any] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     retry_after: int | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return self.message

@@ -12,6 +12,7 @@ from kubepane_embedded.apply import applied, created_owner
 from kubepane_embedded.body import Duplicates, WrongType, check_fields, check_kind, clean_object, parse_json, parse_yaml, read_object, unknown_fields
 from kubepane_embedded.conversion import to_storage
 from kubepane_embedded.core import Core
+from kubepane_embedded.deletion import JOB_WARNING
 from kubepane_embedded.eviction import evict
 from kubepane_embedded.listing import Page, list_page, read_options
 from kubepane_embedded.meta import Object
@@ -25,10 +26,19 @@ from kubepane_embedded.requests import DeleteOptions, User, WriteOptions
 from kubepane_embedded.scale import read_scale, write_scale
 from kubepane_embedded.storage import Stored
 from kubepane_embedded.strategic import go_map
+from kubepane_embedded.typedcheck import check_typed
 from kubepane_embedded.views import ENCODER, View, list_json, object_json
+from kubepane_embedded.zeroes import tidied
 
 RETURNS_OBJECT = frozenset({"pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"})
 ENDPOINTS_WARNING = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+RBAC = ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
+MADE_BY_UPDATE = frozenset(
+    {"services", "endpoints", "events", "limitranges", "leases.coordination.k8s.io", *(f"{name}.rbac.authorization.k8s.io" for name in RBAC)}
+)
+"""What a PUT creates when it is not there (AllowCreateOnUpdate of the strategies)."""
+CONDITIONAL = frozenset({"leases.coordination.k8s.io", "poddisruptionbudgets.policy"})
+"""What a PUT without a resourceVersion may not replace (no AllowUnconditionalUpdate)."""
 TOO_LARGE_WAIT = 3.0
 """Seconds that a LIST waits for a revision of the future before it gives up."""
 
@@ -73,6 +83,11 @@ def success(code: int = 200, details: dict[str, Any] | None = None) -> Object:
     return status
 
 
+def deprecated(call: Call) -> list[str]:
+    """The warning of a resource that should not be used any more."""
+    return [ENDPOINTS_WARNING] if call.resource.storage == "endpoints" else []
+
+
 class ResourceHandlers:
     """The verbs of stored resources over HTTP."""
 
@@ -90,7 +105,7 @@ class ResourceHandlers:
         if options.revision and options.revision > self.storage.revision and call.resource.cached:
             await self._reach(options.revision)
         page = list_page(self.storage, call.resource, call.info.namespace, options)
-        return Answer(list_json(view, page, self.core.clock.now()), 200, self._deprecated(call))
+        return Answer(list_json(view, page, self.core.clock.now()), 200, deprecated(call))
 
     async def _reach(self, revision: int) -> None:
         """Wait a little for a revision of the future."""
@@ -111,10 +126,7 @@ class ResourceHandlers:
 
     def _object(self, call: Call, view: View, stored: Stored, code: int = 200) -> Answer:
         body = object_json(view, stored, self.core.clock.now())
-        return Answer([body, b"\n"], code, [*call.options.warnings, *self._deprecated(call)])
-
-    def _deprecated(self, call: Call) -> list[str]:
-        return [ENDPOINTS_WARNING] if call.resource.storage == "endpoints" else []
+        return Answer([body, b"\n"], code, [*call.options.warnings, *deprecated(call)])
 
     def _stored(self, call: Call) -> Resource:
         """The resource in its stored version."""
@@ -125,7 +137,7 @@ class ResourceHandlers:
     def create(self, call: Call, view: View) -> Answer:
         """POST to a collection."""
         obj = self.body_of(call, call.resource.api_version, call.resource.kind)
-        obj = to_storage(call.resource, obj)
+        obj = to_storage(call.resource, tidied(obj, call.resource))
         stored = self.api.create(call.user, self._stored(call), call.info.namespace, obj, call.options)
         return self._object(call, view, stored, 201)
 
@@ -147,9 +159,17 @@ class ResourceHandlers:
         if info.subresource == "scale":
             body = self.body_of(call, "autoscaling/v1", "Scale")
             return json_answer(write_scale(self.api, call.user, stored, info.namespace, info.name, lambda _: body, call.options))
-        obj = to_storage(call.resource, self.body_of(call, call.resource.api_version, call.resource.kind))
+        obj = to_storage(call.resource, tidied(self.body_of(call, call.resource.api_version, call.resource.kind), call.resource))
         if info.subresource == "finalize":
             return self._object(call, view, self.api.finalize(call.user, stored, info.name, obj, call.options))
+        present = self.storage.stored(stored.storage, info.namespace, info.name)
+        if present is None and not info.subresource and stored.storage in MADE_BY_UPDATE:
+            self.authorize_create(call)
+            obj["metadata"].pop("resourceVersion", None)
+            return self._object(call, view, self.api.create(call.user, stored, info.namespace, obj, call.options), 201)
+        if present is not None and stored.storage in CONDITIONAL and not obj["metadata"].get("resourceVersion"):
+            cause = errors.Cause("FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion")
+            raise errors.invalid(stored.group, stored.plural, info.name, [cause])
         result = self.api.update(call.user, stored, info.namespace, info.name, obj, call.options, info.subresource)
         return self._object(call, view, result)
 
@@ -177,7 +197,7 @@ class ResourceHandlers:
 
         def checked(old: Stored) -> tuple[Object, tuple[Owned, ...] | None]:
             obj, owners = change(old)
-            return to_storage(call.resource, _strict(call, obj, patch, kind)), owners
+            return to_storage(call.resource, tidied(_strict(call, obj, patch, kind), call.resource)), owners
 
         result = self.api.change(call.user, stored, info.namespace, info.name, checked, call.options, info.subresource)
         return self._object(call, view, result)
@@ -202,8 +222,13 @@ class ResourceHandlers:
             config["metadata"].pop("resourceVersion", None)  # it refuses a change of what is there; what is not there is created
             self.authorize_create(call)
             owners = created_owner(stored, config, options, time)
-            return self._object(call, view, self.api.create(call.user, stored, info.namespace, config, options, owners), 201)
-        change = applied(stored, config, options, time, info.subresource)
+            return self._object(call, view, self.api.create(call.user, stored, info.namespace, tidied(config, stored), options, owners), 201)
+        merge = applied(stored, config, options, time, info.subresource)
+
+        def change(old: Stored) -> tuple[Object, tuple[Owned, ...]]:
+            merged, owners = merge(old)
+            return tidied(merged, stored), owners
+
         return self._object(call, view, self.api.change(call.user, stored, info.namespace, info.name, change, options, info.subresource))
 
     def authorize_create(self, call: Call) -> None:
@@ -220,12 +245,8 @@ class ResourceHandlers:
         meta = config.get("metadata")
         if isinstance(meta, dict) and meta.get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
-        cleaned, unknown = unknown_fields(config, resource.api_version, resource.kind)
-        if unknown and call.options.validation == "Strict":
-            what = f"failed to create typed patch object ({info.namespace}/{info.name}; {resource.api_version}, Kind={resource.kind})"
-            raise errors.ApiError(500, "", f"{what}: .{unknown[0]}: field not declared in schema")
-        if call.options.validation == "Warn":
-            call.options.warnings += [f'unknown field "{path}"' for path in unknown]
+        check_typed(config, resource)
+        cleaned, _ = unknown_fields(config, resource.api_version, resource.kind)
         meta = cleaned["metadata"] = dict(cleaned.get("metadata") or {})
         if meta.setdefault("name", info.name) != info.name:
             raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({info.name})")
@@ -239,7 +260,6 @@ class ResourceHandlers:
         """DELETE of one object: the object when it stays or its kind is shown, else a Status."""
         options = self.delete_options(call)
         stored, gone = self.api.delete(call.user, self._stored(call), call.info.namespace, call.info.name, options)
-        call.options.warnings += options.warnings
         if gone and call.resource.storage not in RETURNS_OBJECT:
             meta = stored.obj["metadata"]
             named = errors.details(meta["name"], call.resource.group, call.resource.plural, uid=meta["uid"])
@@ -276,12 +296,13 @@ class ResourceHandlers:
         orphan = body.get("orphanDependents")
         if propagation is None and orphan is not None:
             propagation = "Orphan" if orphan else "Background"
-        if propagation not in (None, "Background", "Foreground", "Orphan"):
-            listed = '"Foreground", "Background", "Orphan", "nil"'
-            why = f'Unsupported value: "{propagation}": supported values: {listed}'
-            raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [errors.Cause("FieldValueNotSupported", why, "propagationPolicy")])
+        wishes = body.get("dryRun") or []
+        if causes := [*_propagation_causes(propagation), *_dry_run_causes(wishes)]:
+            raise errors.invalid("meta.k8s.io", "DeleteOptions", "", causes)
+        if propagation is None and call.resource.storage == "jobs.batch":
+            call.options.warnings.append(JOB_WARNING)
         guards = body.get("preconditions") or {}
-        dry = call.options.dry_run or _dry_run(body.get("dryRun") or [], "DeleteOptions")
+        dry = call.options.dry_run or bool(wishes)
         return DeleteOptions(grace, propagation, guards.get("uid"), guards.get("resourceVersion"), dry)
 
     # subresources and reviews that are POSTed
@@ -336,13 +357,23 @@ def write_options(query: Mapping[str, str], agent: str, kind: str) -> WriteOptio
 
 
 def _dry_run(values: Any, kind: str) -> bool:
-    if not values:
-        return False
-    if values != ["All"]:
-        shown = ",".join(f'"{value}"' for value in values) if isinstance(values, list) else str(values)
-        why = f'Unsupported value: [{shown}]: supported values: "All"'
-        raise errors.invalid("meta.k8s.io", kind, "", [errors.Cause("FieldValueNotSupported", why, "dryRun")])
-    return True
+    if causes := _dry_run_causes(values):
+        raise errors.invalid("meta.k8s.io", kind, "", causes)
+    return bool(values)
+
+
+def _dry_run_causes(values: Any) -> list[errors.Cause]:
+    if not values or values == ["All"]:
+        return []
+    shown = ",".join(f'"{value}"' for value in values) if isinstance(values, list) else str(values)
+    return [errors.Cause("FieldValueNotSupported", f'Unsupported value: [{shown}]: supported values: "All"', "dryRun")]
+
+
+def _propagation_causes(propagation: Any) -> list[errors.Cause]:
+    if propagation in (None, "Background", "Foreground", "Orphan"):
+        return []
+    why = f'Unsupported value: "{propagation}": supported values: "Foreground", "Background", "Orphan", "nil"'
+    return [errors.Cause("FieldValueNotSupported", why, "propagationPolicy")]
 
 
 def _read_patch(body: bytes, kind: PatchType) -> Any:

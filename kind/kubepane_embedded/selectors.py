@@ -111,6 +111,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "events": (*EVENT, "reason", "type", "source", "reportingComponent"),
     "certificatesigningrequests": ("spec.signerName",),
 }
+OWN_FIELDS = frozenset({"pods", "nodes", "secrets", "services", "namespaces", "events", "certificatesigningrequests"})
+"""Kinds with a conversion of field labels of their own, which says no in other words."""
 REGARDING_FIELDS = (*REGARDING, "reportingController", "reason", "type")
 
 
@@ -130,7 +132,11 @@ def parse_fields(resource: Resource, text: str) -> list[FieldTest]:
 def _field_test(resource: Resource, field: str, negated: bool, wanted: str) -> FieldTest:
     offered = REGARDING_FIELDS if resource.group == "events.k8s.io" else FIELDS.get(resource.storage, ())
     if field not in METADATA and field not in offered:
-        raise errors.bad_request(f"field label not supported: {field}")
+        if resource.storage == "jobs.batch":
+            raise errors.bad_request(f'field label "{field}" not supported for Job')
+        if resource.storage in OWN_FIELDS:
+            raise errors.bad_request(f"field label not supported: {field}")
+        raise errors.bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
     steps = _steps(field)
 
     def test(obj: Object) -> bool:

@@ -16,7 +16,7 @@ from kubepane_embedded import discovery, errors, openapi_v2, tables
 from kubepane_embedded.access import Authenticator
 from kubepane_embedded.clock import Clock, PacedClock, Timer
 from kubepane_embedded.core import Core
-from kubepane_embedded.handlers import Answer, Call, ResourceHandlers, json_answer, write_options
+from kubepane_embedded.handlers import Answer, Call, ResourceHandlers, deprecated, json_answer, write_options
 from kubepane_embedded.listing import read_options
 from kubepane_embedded.meta import Object
 from kubepane_embedded.openapi import OpenApi
@@ -133,7 +133,7 @@ class Server:
     def _refuse(self, request: web.Request) -> web.Response | None:
         """What does not come from a client that was given the address: browsers and strangers."""
         host = request.host.rpartition(":")[0] if ":" in request.host else request.host
-        if host not in HOSTS or "Origin" in request.headers:
+        if host not in HOSTS or request.headers.get("Origin", own := f"http://{request.host}") != own:  # some WebSocket clients name our own
             return web.Response(status=403, text="Forbidden\n")
         given = request.path.encode("utf-8", "surrogateescape")[: len(self.prefix)]
         rest = request.path[len(self.prefix) : len(self.prefix) + 1]
@@ -143,17 +143,16 @@ class Server:
 
     @staticmethod
     def _failed(error: errors.ApiError) -> web.Response:
-        headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+        headers = _warnings(error.warnings)
+        if error.retry_after is not None:
+            headers["Retry-After"] = str(error.retry_after)
         body = ENCODER.encode(error.status()) + b"\n"
         return web.Response(status=error.code, body=body, content_type="application/json", headers=headers)
 
     @staticmethod
     def _headers(answer: Answer) -> CIMultiDict[str]:
-        headers = CIMultiDict({"Content-Type": answer.content_type, "Cache-Control": "no-cache, private"})
-        for warning in answer.warnings:
-            clean = "".join(char if char.isprintable() else " " for char in warning)
-            quoted = clean.replace("\\", "\\\\").replace('"', '\\"')
-            headers.add("Warning", f'299 - "{quoted}"')
+        headers = _warnings(answer.warnings)
+        headers.update({"Content-Type": answer.content_type, "Cache-Control": "no-cache, private"})
         return headers
 
     def _sent(self, answer: Answer) -> web.Response:
@@ -275,7 +274,12 @@ class Server:
         if info.verb == "watch":
             return await self._watch(request, view, info)
         call = await self._call(request, info, resource, user)
-        return await self._stream_answer(request, await self._verb(call, view))
+        try:
+            answer = await self._verb(call, view)
+        except errors.ApiError as refusal:
+            refusal.warnings = [*call.options.warnings, *deprecated(call)]
+            raise
+        return await self._stream_answer(request, answer)
 
     @staticmethod
     def _allowed(method: str, info: RequestInfo, resource: Resource) -> bool:
@@ -445,6 +449,16 @@ class Server:
             if watcher.done:
                 break
         await response.write_eof()
+
+
+def _warnings(texts: list[str]) -> CIMultiDict[str]:
+    """Warning headers, one for each text."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for text in texts:
+        clean = "".join(char if char.isprintable() else " " for char in text)
+        quoted = clean.replace("\\", "\\\\").replace('"', '\\"')
+        headers.add("Warning", f'299 - "{quoted}"')
+    return headers
 
 
 def _batch(pieces: Iterator[bytes]) -> bytes:
