@@ -76,6 +76,7 @@ SCALE = Subresource("scale", "Scale", STATUS, "autoscaling", "v1")
 POD_SUBRESOURCES = (
     Subresource("attach", "PodAttachOptions", ("create", "get")),
     Subresource("binding", "Binding", ("create",)),
+    Subresource("ephemeralcontainers", "Pod", STATUS),
     Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
     Subresource("exec", "PodExecOptions", ("create", "get")),
     Subresource("log", "Pod", ("get",)),

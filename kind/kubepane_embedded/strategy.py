@@ -115,6 +115,8 @@ def prepare_update(world: World, resource: Resource, obj: Object, old: Object, s
     obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
     if subresource in ("binding", "finalize"):
         return
+    if subresource == "ephemeralcontainers":
+        _keep_all_but_ephemeral(obj, old)
     if subresource == "status":
         _keep_all_but_status(resource, obj, old)
     elif resource.subresource("status") is not None:
@@ -153,6 +155,14 @@ def _keep_all_but_status(resource: Resource, obj: Object, old: Object) -> None:
         kept = ("labels", "ownerReferences", "finalizers")
     for name in kept:
         _copy(obj["metadata"], old["metadata"], name)
+
+
+def _keep_all_but_ephemeral(obj: Object, old: Object) -> None:
+    """Only `spec.ephemeralContainers` is the body's (registry/core/pod/strategy.go, dropNonEphemeralContainerUpdates)."""
+    wanted = (obj.get("spec") or {}).get("ephemeralContainers")
+    meta = {**old["metadata"], **{name: obj["metadata"][name] for name in ("uid", "resourceVersion") if name in obj["metadata"]}}
+    spec = {name: value for name, value in old["spec"].items() if name != "ephemeralContainers"}
+    obj.update(clone({**old, "metadata": meta, "spec": {**spec, **({"ephemeralContainers": wanted} if wanted else {})}}))
 
 
 def _copy(target: Part, source: Part, name: str) -> None:

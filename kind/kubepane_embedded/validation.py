@@ -22,6 +22,7 @@ from kubepane_embedded.checks import (
 from kubepane_embedded.meta import Object, is_deleting
 from kubepane_embedded.registry import Resource
 from kubepane_embedded.requests import WriteOptions
+from kubepane_embedded.validation_ephemeral import check_more, check_none_yet
 from kubepane_embedded.validation_kinds import CHECKS, UPDATES
 from kubepane_embedded.validation_pods import check_pod, check_pod_update
 
@@ -41,6 +42,8 @@ def check(resource: Resource, obj: Object, old: Object | None, options: WriteOpt
         causes += _check_meta_update(obj, old)
     if not subresource or subresource == "scale":
         causes += _check_kind(resource, obj, old, options)
+    elif subresource == "ephemeralcontainers" and old is not None:
+        causes += check_more(obj, old)
     if resource.storage == "nodes" and old is not None:
         causes *= 2  # the strategy of nodes validates an update twice, and says so
     if causes:
@@ -49,7 +52,7 @@ def check(resource: Resource, obj: Object, old: Object | None, options: WriteOpt
 
 def _check_kind(resource: Resource, obj: Object, old: Object | None, options: WriteOptions) -> Causes:
     if resource.storage == "pods":
-        return check_pod(obj, options) if old is None else check_pod_update(obj, old)
+        return [*check_pod(obj, options), *check_none_yet(obj)] if old is None else check_pod_update(obj, old)
     base = CHECKS[resource.storage](obj) if resource.storage in CHECKS else []
     update = UPDATES[resource.storage](obj, old) if old is not None and resource.storage in UPDATES else []
     return [*update, *base] if resource.storage in UPDATE_FIRST else [*base, *update]

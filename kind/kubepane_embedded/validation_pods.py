@@ -144,6 +144,11 @@ def _check_containers(containers: list[Part], path: str, volumes: set[Any], take
     return causes
 
 
+def check_container_list(containers: list[Part], path: str, volumes: set[Any]) -> Causes:
+    """Containers beside those of a pod's start."""
+    return _check_containers(containers, path, volumes, set(), False)
+
+
 def _check_container(container: Part, here: str, volumes: set[Any], init: bool) -> Causes:
     causes: Causes = []
     image = container.get("image")

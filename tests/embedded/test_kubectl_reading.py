@@ -139,6 +139,14 @@ def test_run_and_attach(kubectl: Kubectl) -> None:
     assert "NotFound" in kubectl.fails("attach", "nobody")
 
 
+def test_debug(kubectl: Kubectl) -> None:
+    image = ("--image=busybox", "--profile=general")
+    shown = kubectl("debug", HERE, "mysql-0", *image, "--target=mysql", "-c", "look", "-i", "--", "sh", stdin="echo looking\nexit\n")
+    assert "looking\n" in shown
+    assert "Ephemeral Containers:\n  look:" in kubectl("describe", "pod", "mysql-0", HERE)
+    assert 'targetContainerName: Not found: "nope"' in kubectl.fails("debug", HERE, "mysql-0", *image, "--target=nope", "--", "true")
+
+
 def test_rights_of_people_and_service_accounts(kubectl: Kubectl) -> None:
     account = "--as=system:serviceaccount:chatapp:chatapp"
     assert kubectl("auth", "can-i", "get", "configmap/mysql-configmap", HERE, account) == "yes\n"
@@ -157,4 +165,4 @@ def test_explain(kubectl: Kubectl) -> None:
 
 def test_what_a_simulated_cluster_cannot_do_is_said(kubectl: Kubectl) -> None:
     assert '"tar": executable file not found' in kubectl.run("cp", HERE, "mysql-0:/etc/hostname", "x", "-c", "mysql").stdout
-    assert "ephemeral containers are disabled" in kubectl.fails("debug", HERE, "mysql-0", "--image=busybox", "--", "true")
+    assert "simulated cluster forwards ports over WebSockets" in kubectl.fails("port-forward", HERE, "mysql-0", "13306:3306")
