@@ -204,6 +204,25 @@ async def test_a_rehearsal_changes_nothing_and_brings_the_warnings() -> None:
     assert (await who.rehearse(step(thing(5, 2)))).warnings == ()
 
 
+async def test_the_rehearsal_of_a_deletion_says_so_in_its_body_too() -> None:
+    """Where DeleteOptions are in the body a server passes over the query: without this the rehearsal would delete."""
+    sent: list[tuple[Any, Any]] = []
+
+    class Deleting:
+        async def delete(self, path: str, body: Any, query: Any) -> bytes:
+            sent.append((body, query))
+            return b"{}"
+
+        post = put = delete
+
+    who, _ = writer(Deleting())
+    options = {"preconditions": {"uid": "u1"}}
+    deletion = Step(Ref(k.DEPLOYMENTS, "shop", "web", "u1"), "deleted", thing(5, 2), lambda now: Request("DELETE", "/x", options))
+    assert (await who.rehearse(deletion)).error is None
+    await who.perform(deletion)
+    assert sent == [({**options, "dryRun": ["All"]}, {"dryRun": "All"}), (options, {})]
+
+
 async def test_changes_wait_for_each_other_and_one_given_up_is_told() -> None:
     cluster = Cluster(thing(5, 2))
     waiting = asyncio.Event()

@@ -403,3 +403,11 @@ def test_a_set_is_shown_with_its_comments(run: Command) -> None:
     for path in catalogue.find("mysql").files():
         assert path.read_text() in said.out
     assert "# mysql/secret.yaml\n" in said.out
+
+
+@pytest.mark.parametrize("words", [("delete", "{}", "--dry-run"), ("delete", "{}")])
+def test_the_preview_of_a_deletion_deletes_nothing(run: Command, cluster: Living, file: Any, words: tuple[str, ...]) -> None:
+    path = file(config_map("staying"))
+    run("apply", path, "--yes")
+    run(*(word.format(path) for word in words), at=Terminal("n"))
+    assert cluster.get(f"{CORE}/configmaps/staying")["metadata"].get("deletionTimestamp") is None

@@ -86,10 +86,8 @@ class Writer:
         """The dry run; anew when only something was changed meanwhile that the change does not rest on: statuses change all the time."""
         raw = step.raw
         for attempt in range(TRIES):
-            request = step.request(raw or {})
-            rehearsed = Request(request.method, request.path, request.body, {**request.query, "dryRun": "All"}, request.content_type)
             try:
-                return _object(await self._send(rehearsed))
+                return _object(await self._send(_as_dry_run(step.request(raw or {}))))
             except Conflict:
                 now = await self.read(step) if raw is not None else None
                 same = now is not None and raw is not None and uid_of(now) == uid_of(raw) and step.premise(now) == step.premise(raw)
@@ -197,6 +195,12 @@ class Writer:
             return await api.patch(request.path, request.body, query, content_type=request.content_type)
         send = {"POST": api.post, "PUT": api.put, "DELETE": api.delete}[request.method]
         return await send(request.path, request.body, query)
+
+
+def _as_dry_run(request: Request) -> Request:
+    """The same without effect. DeleteOptions in a body make the server pass over the query (apiserver pkg/endpoints/handlers/delete.go)."""
+    body = {**(request.body or {}), "dryRun": ["All"]} if request.method == "DELETE" else request.body
+    return replace(request, body=body, query={**request.query, "dryRun": "All"})
 
 
 def _missing(step: Step, error: Refused) -> Outcome:
