@@ -15,12 +15,29 @@ import pytest
 import yaml
 
 from kubepane import cli
-from kubepane.kindcluster import commands, ports, programs
+from kubepane.kindcluster import commands, ports
 
 FAKE = Path(__file__).parent / "fakes" / "kind_world.py"
 HERE = os.uname()
-DOCKER = {"Name": HERE.nodename, "KernelVersion": HERE.release, "CgroupDriver": "systemd", "CgroupVersion": "2", "MemoryLimit": True, "PidsLimit": True, "CPUShares": True, "SecurityOptions": ["name=cgroupns"]}
-PODMAN = {"host": {"hostname": HERE.nodename, "kernel": HERE.release, "cgroupVersion": "v2", "cgroupControllers": ["cpu", "memory", "pids"], "security": {"rootless": False}}}
+DOCKER = {
+    "Name": HERE.nodename,
+    "KernelVersion": HERE.release,
+    "CgroupDriver": "systemd",
+    "CgroupVersion": "2",
+    "MemoryLimit": True,
+    "PidsLimit": True,
+    "CPUShares": True,
+    "SecurityOptions": ["name=cgroupns"],
+}
+PODMAN = {
+    "host": {
+        "hostname": HERE.nodename,
+        "kernel": HERE.release,
+        "cgroupVersion": "v2",
+        "cgroupControllers": ["cpu", "memory", "pids"],
+        "security": {"rootless": False},
+    }
+}
 BLANK: dict[str, Any] = {
     "containers": [], "made": 0, "labels": [], "addons": {}, "looks": 1, "stuck": {}, "fail": {}, "kind": "v0.33.0", "engine": "docker",
     "docker is docker": True, "up": {"docker": True, "podman": True}, "info": {"docker": DOCKER, "podman": PODMAN},
@@ -96,7 +113,7 @@ class Stage:
     def install(self, *names: str) -> None:
         for name in names:
             path = self.world / "bin" / name
-            path.write_text(f"#!/bin/sh\nexec {sys.executable} -S -E {FAKE} {self.world} {name} \"$@\"\n")
+            path.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {FAKE} {self.world} {name} "$@"\n')
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def remove(self, *names: str) -> None:
@@ -124,10 +141,13 @@ class Stage:
         config = self.home / ".kube" / "config"
         if not _MADE:
             assert self.run("up").code == 0
-            _MADE.update({name: path.read_text() for name, path in (("world", self.world / "world.json"), ("record", self.record), ("config", config))})
+            _MADE["home"] = str(self.home)
+            _MADE.update(
+                {name: path.read_text() for name, path in (("world", self.world / "world.json"), ("record", self.record), ("config", config))}
+            )
         for path, name in ((self.world / "world.json", "world"), (self.record, "record"), (config, "config")):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_MADE[name])
+            path.write_text(_MADE[name].replace(_MADE["home"], str(self.home)))
         self.forget_calls()
         self.time.passed = 0.0
 
@@ -142,14 +162,18 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     world, home, proc = tmp_path / "world", tmp_path / "home", tmp_path / "proc"
     for folder in (world / "bin", home, proc / "sys/fs/inotify", proc / "sys/net/ipv4"):
         folder.mkdir(parents=True)
-    for name, value in (("fs/inotify/max_user_watches", 524288), ("fs/inotify/max_user_instances", 512), ("net/ipv4/ip_unprivileged_port_start", 1024)):
+    for name, value in (
+        ("fs/inotify/max_user_watches", 524288),
+        ("fs/inotify/max_user_instances", 512),
+        ("net/ipv4/ip_unprivileged_port_start", 1024),
+    ):
         (proc / "sys" / name).write_text(f"{value}\n")
     (world / "world.json").write_text(json.dumps(BLANK))
     os.mkfifo(world / "hangs")
     for name in ("HTTPS_PROXY", "KIND_EXPERIMENTAL_PROVIDER", "KUBECONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", f"{world / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(programs.shutil, "which", _only(world / "bin"))
+    monkeypatch.setattr("shutil.which", _only(world / "bin"))
     monkeypatch.setenv("FAKE_PACKAGES", str(Path(yaml.__file__).parents[1]))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))

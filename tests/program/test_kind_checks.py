@@ -82,7 +82,10 @@ def test_docker_may_not_be_used(stage: Stage) -> None:
     ("docker", "said"),
     [
         ({"CgroupVersion": "1"}, "docker runs on cgroup v1; switch the machine to cgroup v2"),
-        ({"SecurityOptions": ["name=rootless"], "PidsLimit": False}, "docker is rootless and may not limit CPU, memory and processes; set Delegate=yes"),
+        (
+            {"SecurityOptions": ["name=rootless"], "PidsLimit": False},
+            "docker is rootless and may not limit CPU, memory and processes; set Delegate=yes",
+        ),
         ({"SecurityOptions": ["name=rootless"], "CgroupDriver": "none"}, "docker is rootless and may not limit"),
     ],
 )

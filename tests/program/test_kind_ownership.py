@@ -14,7 +14,10 @@ from kubepane.kindcluster.ownership import Owner, Record, Records, judge
 from kubepane.kindcluster.trouble import Trouble
 from program.kindstage import Stage
 
-STRANGER = [{"id": f"{at:x}" * 64, "name": name, "cluster": "kubepane", "state": "running", "ports": []} for at, name in ((14, "kubepane-control-plane"), (15, "kubepane-worker"))]
+STRANGER = [
+    {"id": f"{at:x}" * 64, "name": name, "cluster": "kubepane", "state": "running", "ports": []}
+    for at, name in ((14, "kubepane-control-plane"), (15, "kubepane-worker"))
+]
 
 
 def changed(stage: Stage) -> list[str]:
@@ -78,7 +81,9 @@ def test_down_removes_ours_and_its_record(stage: Stage) -> None:
     assert "● cluster" in said.out
     assert "removed, 4 nodes" in said.out
     assert f"context kind-kubepane was removed from {stage.home}/.kube/config" in said.out
-    assert [call.args for call in stage.calls("kind delete")] == [("delete", "cluster", "--name", "kubepane")]
+    assert [call.args for call in stage.calls("kind delete")] == [
+        ("delete", "cluster", "--name", "kubepane", "--kubeconfig", f"{stage.home}/.kube/config")
+    ]
     assert not stage.record.exists()
     again = stage.run("down", "--yes")
     assert again == (0, "There is no Kind cluster kubepane: nothing to remove.\n", "")

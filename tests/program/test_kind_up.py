@@ -191,6 +191,26 @@ def test_a_context_that_is_missing_or_of_an_older_cluster_is_written_again(stage
     assert config.read_text() == text
 
 
+def test_down_removes_the_context_from_where_it_was_written(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.made()
+    monkeypatch.setenv("KUBECONFIG", str(stage.home / "other"))
+    said = stage.run("down", "--yes")
+    assert stage.calls("kind delete")[0].args[-1] == f"{stage.home}/.kube/config"
+    assert f"removed from {stage.home}/.kube/config" in said.out
+
+
+def test_down_follows_the_context_to_another_file(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.made()
+    other = stage.home / "other"
+    monkeypatch.setenv("KUBECONFIG", str(other))
+    assert f"was written to {other}" in stage.run("up").out
+    monkeypatch.delenv("KUBECONFIG")
+    other.write_text("{}")
+    said = stage.run("down", "--yes")
+    assert stage.calls("kind delete")[0].args[-1] == str(other)
+    assert "context" not in said.out, "it was gone from there already"
+
+
 def test_dry_run_starts_nothing_and_prints_everything(stage: Stage) -> None:
     stage.remove("docker", "podman", "kind", "kubectl")
     said = stage.run("up", "--dry-run", "--workers", "2", "--ingress", "traefik")

@@ -53,7 +53,13 @@ def answer(text: str = "", err: str = "", code: int = 0) -> NoReturn:
 
 def record() -> str:
     given = sys.stdin.read() if "-" in ARGS else ""
-    line = {"program": NAME, "args": ARGS, "stdin": given, "provider": os.environ.get("KIND_EXPERIMENTAL_PROVIDER", ""), "terminal": sys.stdin.isatty()}
+    line = {
+        "program": NAME,
+        "args": ARGS,
+        "stdin": given,
+        "provider": os.environ.get("KIND_EXPERIMENTAL_PROVIDER", ""),
+        "terminal": sys.stdin.isatty(),
+    }
     with open(f"{WORLD}/calls.jsonl", "a") as file:
         file.write(json.dumps(line) + "\n")
     return given
@@ -125,10 +131,15 @@ def kind(world: World, given: str) -> NoReturn:
         world["labels"] = [node["labels"] for node in config["nodes"]]
         save(world)
         export(world, name)
-        answer(err=f'Creating cluster "{name}" ...\n • Preparing nodes 📦 📦   ...\n ✓ Preparing nodes 📦 📦 \nSet kubectl context to "kind-{name}"\n')
+        answer(
+            err=f'Creating cluster "{name}" ...\n • Preparing nodes 📦 📦   ...\n ✓ Preparing nodes 📦 📦 \nSet kubectl context to "kind-{name}"\n'
+        )
     if ARGS[:2] == ["get", "kubeconfig"]:
         if not any(one["cluster"] == name for one in world["containers"]):
-            answer(err=f"ERROR: could not locate any control plane nodes for cluster named '{name}'. Use the --name option to select a different cluster\n", code=1)
+            answer(
+                err=f"ERROR: could not locate any control plane nodes for cluster named '{name}'. Use the --name option to select a different cluster\n",
+                code=1,
+            )
         answer(json.dumps(kubeconfig(world, name)))
     if ARGS[:2] == ["export", "kubeconfig"]:
         export(world, name)
@@ -157,7 +168,7 @@ def engine(world: World) -> NoReturn:
     if ARGS[0] == "info":
         answer(json.dumps(world["info"][NAME]) + "\n")
     if ARGS[0] == "ps":
-        if NAME != world["engine"]:
+        if world["engine"] != NAME:
             answer()
         cluster = option("--filter").removeprefix(f"label={LABEL}=") if "--filter" in ARGS else None
         for one in world["containers"]:
@@ -195,9 +206,13 @@ def items(world: World) -> Iterator[World]:
     for addon, looks in world["addons"].items():
         yield from (workload(*part, looks <= 0) for part in RUNS[addon])
         if addon == "metrics-server" and looks <= 0:
-            yield {"kind": "APIService", "metadata": {"name": "v1beta1.metrics.k8s.io"}, "status": {"conditions": [{"type": "Available", "status": "True"}]}}
+            yield {
+                "kind": "APIService",
+                "metadata": {"name": "v1beta1.metrics.k8s.io"},
+                "status": {"conditions": [{"type": "Available", "status": "True"}]},
+            }
         if looks > 0 and addon in world["stuck"]:
-            kind_, namespace, name = RUNS[addon][0]
+            _, namespace, name = RUNS[addon][0]
             waiting = {"reason": "ImagePullBackOff", "message": world["stuck"][addon]}
             status = {"containerStatuses": [{"state": {"waiting": waiting}}]}
             yield {"kind": "Pod", "metadata": {"namespace": namespace, "name": f"{name}-x1"}, "status": status}

@@ -48,6 +48,15 @@ def holds(explicit: str, environ: Mapping[str, str], fresh: str) -> bool:
     return False
 
 
+def mentions(path: Path, context: str) -> bool:
+    """The file has a context of this name."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(one.get("name") == context for one in _list(_parsed(text), "contexts"))
+
+
 def _parsed(text: str) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text)
@@ -57,13 +66,14 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _list(config: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    return [one for one in config.get(key) or () if isinstance(one, dict)]
+    found = config.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _clusters(config: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Name → (server, CA)."""
     found = {}
     for one in _list(config, "clusters"):
-        about = one.get("cluster") or {}
-        found[str(one.get("name"))] = (about.get("server"), about.get("certificate-authority-data"))
+        if isinstance(about := one.get("cluster"), dict):
+            found[str(one.get("name"))] = (about.get("server"), about.get("certificate-authority-data"))
     return found

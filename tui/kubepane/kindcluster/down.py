@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from kubepane.kindcluster import checks, contexts, failures, plan
 from kubepane.kindcluster.ownership import Owner
@@ -18,7 +19,7 @@ def down(site: Site, name: str, kubeconfig: str, agreed: Callable[[str], None]) 
     Args:
         site: where.
         name: of the cluster.
-        kubeconfig: file whose context goes with it, "" for that of `up`.
+        kubeconfig: file whose context goes with it, "" for the one that `up` wrote to.
         agreed: asks the question; raises Trouble when the answer is no.
 
     Returns:
@@ -34,9 +35,10 @@ def down(site: Site, name: str, kubeconfig: str, agreed: Callable[[str], None]) 
         raise not_ours(name, found)
     assert found.record is not None
     agreed(f"Remove the Kind cluster {name} with its {len(found.containers)} nodes and all that is in it?")
-    file = kubeconfig or found.record.kubeconfig
+    file = Path(kubeconfig or found.record.kubeconfig)
+    had_context = contexts.mentions(file, f"kind-{name}")
     site.progress.begin("cluster")
-    ran = site.programs.run(*plan.delete(name, file), timeout=TIMEOUT, watch=lambda _: site.progress.now("removing its nodes"))
+    ran = site.programs.run(*plan.delete(name, str(file)), timeout=TIMEOUT, watch=lambda _: site.progress.now("removing its nodes"))
     if not ran.good:
         raise failures.explain(ran, "removing the cluster")
     left = found.engine.containers(name)
@@ -44,6 +46,6 @@ def down(site: Site, name: str, kubeconfig: str, agreed: Callable[[str], None]) 
         raise Trouble(f"kind left {len(left)} nodes", "run `kubepane kind down` again")
     site.records.forget(name)
     site.progress.done(f"removed, {len(found.containers)} nodes")
-    files = ", ".join(map(str, contexts.files(file, site.programs.environ)))
-    site.progress.say(f"context kind-{name} was removed from {files}; where it was the current one, none is now.")
+    if had_context:
+        site.progress.say(f"context kind-{name} was removed from {file}; if it was the current one, none is now.")
     return DONE

@@ -108,6 +108,7 @@ WHERE = (
     (re.compile(r"failed to pull image", re.IGNORECASE), "the node image cannot be pulled: "),
     (re.compile(r"accumulating resources", re.IGNORECASE), "the release cannot be fetched: "),
 )
+_SHOWN, _LONGEST = 240, 20_000  # characters of a line
 _OUTPUT = "Command Output:"
 _NOISE = re.compile(r"^(?:\{|run 'docker|see 'docker|usage:|[•✓✗]|warning:|creating cluster|deleted nodes|: exit status)", re.IGNORECASE)
 
@@ -126,6 +127,7 @@ def explain(ran: Ran, about: str) -> Trouble:
     for known in KNOWN:
         for text in texts:
             if match := known.pattern.search(text):
+                said = f"{ran.argv[0]}: {telling(ran.err, match[0])}"
                 groups = {name: one_line(value or "", 80) for name, value in match.groupdict().items()}
                 return Trouble(f"{about}: {where}{known.what.format(**groups)}", known.do, known.code, said)
     if ran.code < 0:
@@ -139,10 +141,19 @@ def overdue(late: TookTooLong, about: str) -> Trouble:
     return Trouble(f"{about}: no end after {late.seconds:.0f} s", "run it again, it continues; --timeout gives it longer", NO, said)
 
 
-def telling(err: str) -> str:
-    """The one line of stderr that tells most, cleaned and without secrets."""
+def telling(err: str, reason: str = "") -> str:
+    """The one line of stderr that tells most, cleaned and without secrets.
+
+    Args:
+        err: what the program said.
+        reason: words of it that must not be cut off.
+    """
     after = err.rpartition(_OUTPUT)[2]
     lines = [line for part in (after, err) for line in part.splitlines() if line.strip() and not _NOISE.match(line.strip())]
     worst = [line for line in lines if re.search(r"error|fatal|denied|failed|cannot", line, re.IGNORECASE)]
-    found = (worst or lines or ["it said nothing"])[0]
-    return one_line(found, 240)
+    found = one_line(next((line for line in lines if reason and reason in line), (worst or lines or ["it said nothing"])[0]), _LONGEST)
+    reason = one_line(reason, _SHOWN // 2)
+    if len(found) <= _SHOWN or not reason or reason in found[: _SHOWN - 1]:
+        return one_line(found, _SHOWN)
+    start = max(0, found.find(reason) + len(reason) - _SHOWN + 40)
+    return one_line(f"…{found[start:]}", _SHOWN)

@@ -33,7 +33,7 @@ class Record(msgspec.Struct, kw_only=True):
         workers: worker nodes.
         http_port: of this machine.
         https_port: of this machine.
-        kubeconfig: the file given with --kubeconfig, "" for the usual ones.
+        kubeconfig: the file that the context was written to last.
     """
 
     name: str

@@ -64,7 +64,7 @@ def _answer(site: Site, name: str, kubeconfig: str, found: Found) -> Status:
     if found.owner in (Owner.OURS, Owner.UNFINISHED) and "running" in states:
         try:
             with reach(site.programs, name) as cluster:
-                _look(site, kubeconfig or (found.record.kubeconfig if found.record else ""), cluster, answer)
+                _look(site, kubeconfig, cluster, answer)
         except Trouble as trouble:
             answer.trouble = str(trouble)
     return answer

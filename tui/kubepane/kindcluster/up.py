@@ -95,8 +95,15 @@ class Up:
         config = plan.configuration(wanted)
         workers = sum(node["role"] == "worker" for node in config["nodes"])
         created = f"{self._site.time.now():%Y-%m-%dT%H:%M:%SZ}"
-        record = Record(name=wanted.name, engine=found.engine.name, created=created, workers=workers, http_port=wanted.http_port,
-                        https_port=wanted.https_port, kubeconfig=wanted.kubeconfig)  # fmt: skip
+        record = Record(
+            name=wanted.name,
+            engine=found.engine.name,
+            created=created,
+            workers=workers,
+            http_port=wanted.http_port,
+            https_port=wanted.https_port,
+            kubeconfig=str(contexts.written(wanted.kubeconfig, self._site.programs.environ).absolute()),
+        )
         self._site.records.save(record)
         self._progress.begin("cluster")
         try:
@@ -174,6 +181,8 @@ class Up:
         ran = self._site.programs.run(*plan.export(wanted), timeout=60.0)
         if not ran.good:
             raise failures.explain(ran, f"writing the context to {file}")
+        if record := self._site.records.load(wanted.name):
+            self._site.records.save(msgspec.structs.replace(record, kubeconfig=str(file.absolute())))
         return f"context {wanted.context} was written to {file} and is the current one now"
 
     def _addons(self, cluster: Reach) -> None:
