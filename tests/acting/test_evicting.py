@@ -247,7 +247,8 @@ async def test_a_stop_tells_what_was_done_and_what_was_not() -> None:
     assert words[-1].text == f"stopped: {done} evicted, 1 still terminating, {len(left)} not evicted: {names}{more}"
 
 
-async def test_a_slow_answer_is_waited_for_also_after_a_stop_and_nothing_is_sent_twice() -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_slow_answer_is_waited_for_also_after_a_stop_and_nothing_is_sent_twice(stopped: bool) -> None:
     cluster = Cluster("a", "b")
     gate = asyncio.Event()
     take = cluster.make
@@ -260,7 +261,8 @@ async def test_a_slow_answer_is_waited_for_also_after_a_stop_and_nothing_is_sent
     cluster.make = slow  # type: ignore[method-assign]
 
     def later(word: Progress) -> None:
-        cluster.stopping.set()
+        if stopped:
+            cluster.stopping.set()
         asyncio.get_running_loop().call_later(0.02, gate.set)
 
     words, outcomes = await run(cluster.drainage(), later)

@@ -19,6 +19,7 @@ from cluster.scripted import Handler, answer, fine, refusal, serving, talking
 from kubepane.cluster import api as door, errors, exec_plugin, transport
 from kubepane.cluster.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Api
 from kubepane.cluster.audit import Change, Warned
+from kubepane.cluster.call import Call
 from kubepane.cluster.connection import Connection, Sent
 from kubepane.cluster.context import Context, ExecPlugin, User
 from kubepane.cluster.errors import BadConfig, ClusterError, NotKubernetes, ReadOnly, Unauthorized, Unreachable
@@ -581,6 +582,38 @@ def test_no_more_leaves_than_the_budget_allows(monkeypatch: pytest.MonkeyPatch) 
     first = gone[0]
     assert len([at for at in gone if at - first < 10]) <= 40 + 50 + 1
     assert 40 + 290 <= len(gone) <= 40 + 301
+
+
+def test_changes_have_a_budget_of_their_own_and_keep_no_read_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = VirtualLoop()
+    gone: list[tuple[float, str]] = []
+
+    async def send(_: object, call: Call) -> Sent:
+        gone.append((loop.time(), call.method))
+        raise Unreachable("connection refused")
+
+    monkeypatch.setattr(Connection, "send", send)
+
+    async def main() -> None:
+        api = Api(Connection(Context(name="c", server="http://h"), env={}), clock=loop)
+
+        async def change() -> None:
+            for _ in range(25):
+                with pytest.raises(Unreachable):
+                    await api.post(f"{PODS}/p/eviction", {})
+
+        changing = [asyncio.ensure_future(change()) for _ in range(8)]
+        await asyncio.sleep(1)
+        asked = loop.time()
+        with pytest.raises(Unreachable):
+            await api.get(PODS)
+        assert loop.time() == asked
+        await asyncio.gather(*changing)
+
+    virtually(main(), loop)
+    changes = [at for at, method in gone if method == "POST"]
+    assert len(changes) == 200
+    assert 8.9 <= changes[-1] - changes[0] <= 9.1  # 20 at once, then 20 a second
 
 
 async def test_eight_calls_wait_for_their_answer_at_once() -> None:

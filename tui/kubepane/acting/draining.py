@@ -89,10 +89,11 @@ def drain(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
     found: Found = scene.gathered
     courses = [_course(ref, node, pods, leave, found) for ref, node, pods in zip(intent.targets, nodes, found.pods, strict=True)]
     _refuse(courses)
-    evictions = [[step(pod, grace) for pod in course.of(Fate.GOES)] for course in courses]
+    evictions = _evictions(courses, grace)
     cordons = tuple(course.cordon for course in courses if course.cordon is not None)
-    steps = (*cordons, *_some_rehearsed([each for of_node in evictions for each in of_node]))
+    steps = (*cordons, *(each for of_node in evictions.values() for each in of_node))
     going = [pod for course in courses for pod in course.of(Fate.GOES)]
+    lost = _lost(going, found)
     what = f"node {courses[0].node.name}" if len(courses) == 1 else f"{len(courses)} nodes"
     return Plan(
         intent,
@@ -100,15 +101,15 @@ def drain(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
         button=f"Drain {what}, evict {len(going)}",
         steps=steps,
         lines=tuple(_preview(courses, holds(going, found.budgets or ()))),
-        danger=Danger.DELETES if _loses(going) else Danger.EVICTS,
-        warnings=tuple(_warnings(going, found)),
+        danger=Danger.DELETES if lost else Danger.EVICTS,
+        warnings=(*lost, *_unknown(found)),
         needs=_needs(cordons, going),
         undo=Intent("uncordon", tuple(each.about for each in cordons)) if cordons else None,
         kubectl=_kubectl(scene.context, intent),
         pane="nodes",
         touched=tuple(uid_of(node) for node in nodes),
         review=_reviewed,
-        carry=_carry(courses, dict(zip((course.node.name for course in courses), evictions, strict=True))),
+        carry=_carry(courses, evictions),
     )
 
 
@@ -136,13 +137,15 @@ def _paths(pods: Sequence[r.Pod]) -> list[str]:
     return [f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods]
 
 
-def _some_rehearsed(evictions: Sequence[Step]) -> list[Step]:
-    """Of each namespace the first eviction is tried out: the others would be answered the same, but for budgets, which are read."""
+def _evictions(courses: Sequence[Course], grace: int | None) -> dict[str, list[Step]]:
+    """The evictions of each node. Of each namespace the first is tried out: the others would be answered the same, but for budgets."""
     seen: set[str] = set()
-    found = []
-    for each in evictions:
-        found.append(replace(each, rehearsable=each.about.namespace not in seen))
-        seen.add(each.about.namespace)
+    found: dict[str, list[Step]] = {}
+    for course in courses:
+        steps = found[course.node.name] = []
+        for pod in course.of(Fate.GOES):
+            steps.append(step(pod, grace, rehearsable=pod.metadata.namespace not in seen))
+            seen.add(pod.metadata.namespace)
     return found
 
 
@@ -194,19 +197,16 @@ def _hold_lines(held: Hold) -> list[Line]:
     ]
 
 
-def _loses(pods: Sequence[r.Pod]) -> bool:
-    """Whether something goes that does not come back."""
-    return any(fate(pod, Leave()) is not Fate.GOES for pod in pods)
-
-
-def _warnings(pods: Sequence[r.Pod], found: Found) -> list[str]:
+def _lost(pods: Sequence[r.Pod], found: Found) -> list[str]:
+    """What goes and does not come back."""
     lost: dict[Fate, list[r.Pod]] = {}
     for pod in pods:
         lost.setdefault(fate(pod, Leave(), found.gone), []).append(pod)
-    told = [f"{its.value}: {named(_paths(lost[its]))}" for its in NEEDS if its in lost]
-    if found.budgets is None:
-        told.append("which PodDisruptionBudgets hold pods back is not known: they may not be listed")
-    return told
+    return [f"{its.value}: {named(_paths(lost[its]))}" for its in NEEDS if its in lost]
+
+
+def _unknown(found: Found) -> list[str]:
+    return [] if found.budgets is not None else ["which PodDisruptionBudgets hold pods back is not known: they may not be listed"]
 
 
 def _needs(cordons: Sequence[Step], pods: Sequence[r.Pod]) -> tuple[Need, ...]:

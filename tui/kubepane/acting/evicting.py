@@ -49,7 +49,7 @@ async def pods_on(read: Read, name: str) -> tuple[r.Pod, ...]:
     return msgspec.json.decode(await read(k.PODS.path(), on_node(name), accept=JSON), type=_Pods).items
 
 
-def step(pod: r.Pod, grace: int | None) -> Step:
+def step(pod: r.Pod, grace: int | None, rehearsable: bool = True) -> Step:
     """The eviction of this very pod."""
     meta = pod.metadata
     about = Ref(k.PODS, meta.namespace, meta.name, meta.uid)
@@ -61,7 +61,7 @@ def step(pod: r.Pod, grace: int | None) -> Step:
         head = (now or {}).get("metadata") or {}
         return head.get("uid") != meta.uid or bool(head.get("deletionTimestamp"))
 
-    return Step(about, "evicted", raw, lambda _: Request("POST", f"{about.path}/eviction", body), holds=going)
+    return Step(about, "evicted", raw, lambda _: Request("POST", f"{about.path}/eviction", body), holds=going, rehearsable=rehearsable)
 
 
 # ---- one pod -------------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ APPLY_PATCH = "application/apply-patch+yaml"
 
 HEAD_TIMEOUT = 60.0  # seconds a stream may wait for the head of its answer: a stalled etcd holds a WatchList for long
 SOCKET_TIMEOUT = 30.0  # seconds for a WebSocket to be opened: the server has to reach the node first
+CHANGES = 20  # a second at most: somebody waits for each, and none keeps a read waiting
 MAX_BODY = 512 << 20  # bytes of an answer, unpacked: 50,000 pods in one list, and the end of any compression bomb
 _MAX_ERROR_BODY = 64 << 10
 _PATIENCE = 10  # a body may take this many times the silence that is allowed: it ends what drips byte by byte
@@ -92,6 +93,7 @@ class Api:
         self._clock = clock or SystemClock()
         self._connection = connection
         self._budget = budget or Budget(self._clock)
+        self._confirmed = Budget(self._clock, rate=CHANGES, burst=CHANGES)
         self.traffic = Traffic(self._clock)
         self.read_only = read_only
         self._on_warning, self._on_change = on_warning, on_change
@@ -268,7 +270,8 @@ class Api:
         raise await self._refusal(sent)
 
     async def _send(self, call: Call) -> Sent:
-        await self._budget.take()
+        reads = call.method == "GET" or call.path.startswith(_REVIEWS)
+        await (self._budget if reads else self._confirmed).take()
         started = self._clock.monotonic()
         self.traffic.sent()
         sent = await self._connection.send(call)
