@@ -411,3 +411,25 @@ def test_the_preview_of_a_deletion_deletes_nothing(run: Command, cluster: Living
     run("apply", path, "--yes")
     run(*(word.format(path) for word in words), at=Terminal("n"))
     assert cluster.get(f"{CORE}/configmaps/staying")["metadata"].get("deletionTimestamp") is None
+
+
+def test_what_changes_between_the_look_and_the_dry_run_is_looked_at_again(run: Command, cluster: Living, file: Any) -> None:
+    run("apply", file(config_map("busy", a="1")), "--yes")
+    changes = iter(({"data": {"b": "theirs"}},))
+
+    def in_between(asked: Asked) -> None:
+        if asked.query.get("dryRun") and (change := next(changes, None)) is not None:
+            # handled on this very thread: the storage is changed underneath, as another request would
+            raise_revision(cluster, "busy", change)
+
+    cluster.before = in_between
+    said = run("apply", file(config_map("busy", a="2")), "--yes")
+    assert (said.code, said.err) == (cli.DONE, "")
+    assert cluster.get(f"{CORE}/configmaps/busy")["data"] == {"a": "2", "b": "theirs"}
+
+
+def raise_revision(cluster: Living, name: str, change: dict[str, Any]) -> None:
+    storage = cluster.served.cluster.core.storage
+    stored = storage.stored("configmaps", "shop", name)
+    assert stored is not None
+    storage.put("configmaps", {**stored.obj, "data": {**stored.obj["data"], **change["data"]}}, stored.managed)

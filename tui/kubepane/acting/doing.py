@@ -12,11 +12,13 @@ from kubepane.acting import revisions
 from kubepane.acting.plan import Intent, Plan, Progress, Scene, Unfit
 from kubepane.acting.revisions import Revision
 from kubepane.acting.verbs import VERBS
-from kubepane.cluster.errors import ClusterError, NotFound
+from kubepane.cluster.errors import ClusterError, Conflict, NotFound
 from kubepane.cluster.session import Session
+from kubepane.cluster.writer import Writer
 from kubepane.cluster.writing import End, Outcome, Raw, Ref, Rehearsal, Step, uid_of
 
 NAMED = 3  # objects named in a line
+READ_AGAIN = 3  # times that a plan is made anew because an object was changed before its dry run
 LOOK_AGAIN = 0.25  # seconds between looks at the stores while something is followed
 
 
@@ -66,7 +68,22 @@ async def rehearse(session: Session, plan: Plan) -> Plan:
     assert session.writer is not None
     if session.options.read_only:
         return plan
-    return plan.review(plan, [await session.writer.rehearse(step) if step.rehearsable else Rehearsal(step) for step in plan.steps])
+    rehearsals = await _rehearsals(session.writer, plan)
+    for _ in range(READ_AGAIN):
+        if not any(_outdated(each.error) for each in rehearsals):
+            break
+        plan = await prepare(session, plan.intent)
+        rehearsals = await _rehearsals(session.writer, plan)
+    return plan.review(plan, rehearsals)
+
+
+async def _rehearsals(writer: Writer, plan: Plan) -> list[Rehearsal]:
+    return [await writer.rehearse(step) if step.rehearsable else Rehearsal(step) for step in plan.steps]
+
+
+def _outdated(error: ClusterError | None) -> bool:
+    """Whether an object was changed since it was read for the plan; nothing is confirmed yet, so it can be read again."""
+    return isinstance(error, Conflict) and not error.causes
 
 
 class Hands:
