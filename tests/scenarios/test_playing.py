@@ -29,7 +29,7 @@ class Audience:
     def text(self) -> str:
         return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
 
-    async def until(self, true: Any, seconds: float = 20.0) -> None:
+    async def until(self, true: Any, seconds: float = 45.0) -> None:
         end = asyncio.get_running_loop().time() + seconds
         while not true():
             assert asyncio.get_running_loop().time() < end, self.text()

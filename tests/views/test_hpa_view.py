@@ -13,7 +13,7 @@ from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.metrics import Scale
 from kubepane.cluster.stores import Stores
 from kubepane.views import cockpit
-from kubepane.views.hpa import AutoscalersView
+from kubepane.views.hpa import AutoscalersView, briefly
 from kubepane.views.table import Table
 from kubepane_widgets import chart
 from kubepane_widgets.lines import Line
@@ -58,11 +58,25 @@ def look(now: datetime = NOW) -> Table:
 def test_a_small_pane_shows_the_rows_a_curve_and_the_sum() -> None:
     lines = paint(look(), 56, 7, cursor=1)
     assert lines[0] == "  REFERENCE      TARGETS       MIN MAX REPL STATE"
-    assert lines[1] == "✕ deploy/search  cpu <unknown…   2   5    2 no cpu requ…"
+    assert lines[1] == "✕ deploy/search  cpu ?/70%       2   5    2 no cpu requ…"
     assert lines[2] == "▲ deploy/chatapp cpu 182%/50%    1   4    4 wants 11"
     assert lines[3].startswith(" 200% │")
     assert lines[5].startswith("  50% ┼")
     assert lines[-1] == "3 ready × 182 ÷ 50 = 10.92 → 11 → max 4"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("wants 1, down in ≤ 4m12s", "down ≤ 4m12s"),
+        ("wants 11", "wants 11"),
+        ("not looked at yet", "new"),
+        ("its pods are not ready yet", "pods unready"),
+        ("scaling 2 → 4", "scaling 2 → 4"),
+    ],
+)
+def test_the_state_is_short_where_there_is_no_room(state: str, told: str) -> None:
+    assert briefly(state) == told
 
 
 def test_the_smallest_pane_keeps_the_sum() -> None:

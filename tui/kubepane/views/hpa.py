@@ -24,6 +24,15 @@ from kubepane_widgets.order import Rank
 _TARGETS = (k.DEPLOYMENTS, k.STATEFULSETS, k.REPLICASETS)
 
 
+ROOMY = 76  # cells from which on whole words fit; below that the line under the chart has them
+_BRIEF = {"not looked at yet": "new", "its pods are not ready yet": "pods unready"}
+
+
+def briefly(state: str) -> str:
+    """STATE in twelve cells: `down ≤ 4m12s` without the number that the sum below it says."""
+    return state.rpartition(", ")[2].replace("down in", "down") if state.startswith("wants ") else _BRIEF.get(state, state)
+
+
 class AutoscalersView(View):
     """One row an HPA; below the rows the chart of the HPA under the cursor, as large as the pane allows."""
 
@@ -139,10 +148,10 @@ class AutoscalersView(View):
             *([Column("namespace", "NAMESPACE", 9, 14, drop=5)] if more else []),
             *([Column("name", "NAME", 10, 24, elide="mid", drop=4)] if self.wide else []),
             Column("reference", "REFERENCE", 14, 34 if more else 20, elide="mid", fixed=True),
-            Column("targets", "TARGETS", 13, 40 if width > 76 else 17),
+            Column("targets", "TARGETS", 13, 40 if width > ROOMY else 17),
             Column("minpods", "MIN", 3, 7, right=True),
             Column("maxpods", "MAX", 3, 5, right=True),
-            Column("replicas", "REPLICAS" if width > 76 else "REPL", 4, 8, right=True),
+            Column("replicas", "REPLICAS" if width > ROOMY else "REPL", 4, 8, right=True),
             Column("age", "AGE", 4, 5, right=True, drop=3),
             Column("state", "STATE", 12, FLEX),
         ]
@@ -153,18 +162,19 @@ class AutoscalersView(View):
         if a is None or found is None:
             return Row([""] * len(columns))
         state, wait = self._state(a, found, now)
+        brief = width <= ROOMY
         tone = TONE[found.level] if found.level in SICK else "fg"
         cells: dict[str, Any] = {
             "level": dot(found.level),
             "namespace": (a.metadata.namespace, "muted"),
             "name": a.metadata.name,
             "reference": hpa.short_reference(a),
-            "targets": (hpa.targets(a).replace(": ", " "), tone),
+            "targets": (hpa.targets(a).replace(": ", " ").replace("<unknown>", "?" if brief else "<unknown>"), tone),
             "minpods": "<unset>" if a.spec.min_replicas is None else str(a.spec.min_replicas),
             "maxpods": str(a.spec.max_replicas),
             "replicas": str(a.status.current_replicas),
             "age": (age(a.metadata.creation_timestamp, now), "muted"),
-            "state": (state, "muted" if state == "steady" else "soft"),
+            "state": (briefly(state) if brief else state, "muted" if state == "steady" else "soft"),
         }
         expires = now.timestamp() + min(wait, next_change(a.metadata.creation_timestamp, now))
         note = found.finding.clause if found.finding else found.sums.best.sum_text if found.sums.best else ""
