@@ -64,6 +64,9 @@ CHANGES: tuple[Action, ...] = (
     Action("break_off", ("S",), "stop", "send no more of the change that is on its way", "Change"),
     Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
 )
+REACH: tuple[Action, ...] = (
+    Action("shell", ("s", "x"), "shell", "a shell in a container, with the whole terminal", "Reach", 4, ("pods",), ("create", "pods"), "exec"),
+)
 DASHBOARD: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open the object", "Panes", 1),
     Action("pane", ("1", "2", "3", "4", "5", "6", "7", "8"), "pane", "jump to a pane, 1 to 8", "Panes"),
@@ -88,6 +91,7 @@ DASHBOARD: tuple[Action, ...] = (
     Action("its_events", ("E",), "its events", "the object's events", "Object"),
     Action("copy_kubectl", ("K",), "copy", "copy the kubectl command that shows this", "Object"),
     *CHANGES,
+    *REACH,
     Action("palette", ("colon",), "commands", "find an action by its name", "Program"),
     Action("journal", ("exclamation_mark",), "log", "what the program did and met", "Program"),
     Action("help", ("question_mark",), "help", "this help", "Program", 9),
@@ -102,6 +106,7 @@ OBJECT: tuple[Action, ...] = (
     Action("yaml", ("y",), "yaml", "YAML, fetched fresh, Secrets masked", "Object", 4),
     Action("logs", ("l",), "logs", "logs", "Object", 5),
     Action("related", ("r",), "related", "owners and children", "Object", 6),
+    Action("shell", ("s", "x"), "shell", "a shell in a container, with the whole terminal", "Object", 7, (), ("create", "pods"), "exec"),
     Action("next_tab", ("tab",), "next", "the next tab", "Object"),
     Action("previous_tab", ("shift+tab",), "previous", "the tab before", "Object"),
     Action("follow", ("f",), "follow", "logs: follow or hold", "Logs", 7),

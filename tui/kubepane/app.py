@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when Textual is imported; a page down costs 9 KB instead of 273
 
+import asyncio
 import gc
 import sys
 import time
@@ -32,6 +33,7 @@ from kubepane_widgets.diff import DiffApp
 from kubepane_widgets.nocolor import NoColor
 from kubepane_widgets.palette import THEMES, tones
 
+LENT = 1.0  # seconds that a session has to give the terminal back when the program is ended
 SETTLED_AFTER = 3.0  # seconds: the first lists are in
 
 
@@ -60,6 +62,8 @@ class KubepaneApp(DiffApp[int]):
         super().__init__()
         self.session = session
         self._play = play
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.lent: asyncio.Task[None] | None = None  # who has the terminal now
         self.ascii = session.options.ascii or not _speaks_unicode()
         self._no_color = session.options.no_color or bool(os.environ.get("NO_COLOR"))
         self._rate = Rate()
@@ -90,11 +94,19 @@ class KubepaneApp(DiffApp[int]):
             self.push_screen(OperatingScreen(self.session))
         else:
             self.push_screen(PlayingScreen(self.session, Player(self.session, self._play.chapters), self._play.lasting))
+        self.loop = asyncio.get_running_loop()
         self.call_after_refresh(self.session.start)  # the client library is imported after the first paint
         self.set_timer(SETTLED_AFTER, _collect)
 
     async def on_unmount(self) -> None:
         await self.session.close()
+
+    async def leave(self, code: int) -> None:
+        """Ends the program, after the terminal was taken back from whoever has it."""
+        if self.lent is not None:
+            self.lent.cancel()
+            await asyncio.wait({self.lent}, timeout=LENT)
+        self.exit(code, return_code=code)
 
     async def switch_context(self, name: str) -> None:
         """Leaves this cluster for another: a new session with new stores; nothing of the old one is carried over."""
@@ -150,7 +162,9 @@ def show(session: Session, settings: config.Config, play: Play | None = None) ->
     app = KubepaneApp(session, settings.keys, play)
 
     def leave(code: int) -> None:
-        app.call_later(app.exit, code, return_code=code)
+        app.call_later(app.leave, code)
+        if app.loop is not None:
+            app.loop.call_soon_threadsafe(lambda: None)  # it may be asleep: a signal alone does not wake it
 
     with Terminal(leave):
         app.run(mouse=not session.options.low_bandwidth)

@@ -1,4 +1,4 @@
-"""What was changed, one JSON line each, in a file that only its owner can read: never a body, never a secret."""
+"""What was changed, and which pods were entered, one JSON line each, in a file that only its owner can read: never a body, never a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from kubepane.cluster.context import Target
 from kubepane.cluster.redaction import one_line
-from kubepane.cluster.writing import Outcome
+from kubepane.cluster.writing import Outcome, Ref
 
 MOST = 1 << 20  # bytes, then the file moves aside
 KEPT = 3  # older files
@@ -62,6 +62,19 @@ def entry(outcome: Outcome, target: Target | None, now: datetime) -> Entry:
         outcome.end.value,
         one_line(outcome.text),
     )
+
+
+def visit(about: Ref, says: str, path: str, end: str, text: str, target: Target | None, now: datetime) -> Entry:
+    """The line of a way into a pod that was opened or has ended: never what went through it.
+
+    Args:
+        says: what it is: `shell in container app`.
+        end: `opened` or `ended`.
+        text: how it ended.
+    """
+    who = (target.acting_as or target.user or "") if target else ""
+    context, server = (target.context, target.server) if target else ("", "")
+    return Entry(now, context, server, who, str(about), about.uid, one_line(says), "GET", path, "", "", end, one_line(text))
 
 
 def to(path: Path) -> Callable[[Entry], None]:

@@ -88,7 +88,7 @@ class Execution:
             Unreachable: the link is cut.
         """
         for start in range(0, len(data), CHUNK):
-            await self._socket.send(bytes([STDIN]) + data[start : start + CHUNK])
+            await self._send(STDIN, data[start : start + CHUNK])
 
     async def resize(self, columns: int, rows: int) -> None:
         """Tells it the size of the terminal.
@@ -96,7 +96,14 @@ class Execution:
         Raises:
             Unreachable: the link is cut.
         """
-        await self._socket.send(bytes([RESIZE]) + msgspec.json.encode({"Width": columns, "Height": rows}))
+        await self._send(RESIZE, msgspec.json.encode({"Width": columns, "Height": rows}))
+
+    async def _send(self, channel: int, data: bytes) -> None:
+        try:
+            await self._socket.send(bytes([channel]) + data)
+        except Unreachable as error:
+            self.ending = self.ending or Ending(None, f"the link was cut: {error}")
+            raise
 
     async def close(self) -> None:
         """Ends the session; a program that still runs gets a hang-up from its node."""

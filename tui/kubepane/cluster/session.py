@@ -29,7 +29,7 @@ from kubepane.cluster.options import Options
 from kubepane.cluster.pin import NAMESPACE, Pin
 from kubepane.cluster.stores import Stores
 from kubepane.cluster.writer import Writer
-from kubepane.cluster.writing import Outcome
+from kubepane.cluster.writing import Outcome, Ref
 
 AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
 VERSION_AGAIN = 30.0
@@ -165,8 +165,16 @@ class Session:
     def _changed_something(self, outcome: Outcome) -> None:
         """Every change is told twice: in the journal on screen, and in the audit file."""
         self.journal.write("change", f"{outcome.step.about}: {outcome.end.value}: {outcome.text}")
+        self._audit(audit_file.entry(outcome, self.target, self.clock.now()))
+
+    def visited(self, about: Ref, says: str, path: str, end: str, text: str = "") -> None:
+        """A way into a pod was opened, or has ended: told like a change; see `audit_file.visit`."""
+        self.journal.write("visit", f"{about}: {says}: {end}{f': {text}' if text else ''}")
+        self._audit(audit_file.visit(about, says, path, end, text, self.target, self.clock.now()))
+
+    def _audit(self, entry: audit_file.Entry) -> None:
         try:
-            self.audit(audit_file.entry(outcome, self.target, self.clock.now()))
+            self.audit(entry)
         except OSError as error:
             self.journal.write("audit", f"the audit line could not be written: {error.strerror}")
 

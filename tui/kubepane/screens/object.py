@@ -23,6 +23,7 @@ from kubepane.screens import chrome, keys
 from kubepane.screens.feed import Feed
 from kubepane.screens.help import help_card
 from kubepane.screens.logs import LogReader
+from kubepane.screens.visits import Visits
 from kubepane.views import manifest, summary
 from kubepane.views.command import kubectl
 from kubepane.views.events import EventsView
@@ -64,6 +65,7 @@ class ObjectScreen(PromptScreen[None]):
         self._object_changes = session.stores.of(kind).subscribe(self._pacer.changed)
         self._events = self._events_table()
         self._logs = LogReader(session, kind, obj, previous=previous)
+        self._visits = Visits(self, session)
         self._feed = Feed(self._event_pane, session.clock.now)
         self._fetching: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -176,6 +178,8 @@ class ObjectScreen(PromptScreen[None]):
         return keys.footer([a for a in OBJECT if a.group in groups], cells - 2, self._dim), []
 
     def _dim(self, action: Action) -> bool:
+        if action.name == "shell":
+            return self.gone or not self._visits.may(self.obj)
         return action.name == "logs" and not relations.pods_of(self.session.stores, self.kind, self.obj)
 
     def _title(self, cells: int) -> list[Line]:
@@ -208,6 +212,9 @@ class ObjectScreen(PromptScreen[None]):
 
     def action_related(self) -> None:
         self.show_tab("related")
+
+    def action_shell(self) -> None:
+        self._visits.ask(self.obj)
 
     def action_next_tab(self) -> None:
         self.show_tab(TABS[(TABS.index(self.tab) + 1) % len(TABS)])

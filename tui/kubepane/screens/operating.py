@@ -19,6 +19,7 @@ from kubepane.cluster.writing import Ref
 from kubepane.screens.changes import Changes
 from kubepane.screens.dashboard import DashboardScreen
 from kubepane.screens.sets import SetCards
+from kubepane.screens.visits import Visits
 from kubepane_widgets.form import Field, FormCard
 from kubepane_widgets.lines import Line
 from kubepane_widgets.listcard import Item, ListCard
@@ -36,6 +37,7 @@ class OperatingScreen(DashboardScreen):
         super().__init__(session, layout)
         self.changes = Changes(self, session, self.pacer.changed, self._show_effect, self._set_namespaces)
         self._sets = SetCards(self, session, self.changes.ask)
+        self._visits = Visits(self, session)
         self._past_taints: list[r.Taint] = []
 
     def on_unmount(self) -> None:
@@ -83,6 +85,8 @@ class OperatingScreen(DashboardScreen):
             return not self.changes.can_undo
         if action.name == "break_off":
             return not self.changes.can_stop
+        if action.name == "shell":
+            return not self._visits.may(self._pod())
         if not action.verb:
             return super()._dim(action)
         verb, refs = VERBS[action.verb], self.refs(action.verb)
@@ -111,6 +115,13 @@ class OperatingScreen(DashboardScreen):
         if not refs:
             self.notify(f"nothing here that this can be done to: {what}", severity="warning", markup=False)
         return refs
+
+    def _pod(self) -> Object | None:
+        chosen = self.selected()
+        return chosen[1] if chosen is not None else None
+
+    def action_shell(self) -> None:
+        self._visits.ask(self._pod())
 
     # ---- verbs ---------------------------------------------------------------------------------------------------------------
 

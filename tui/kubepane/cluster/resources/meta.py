@@ -28,6 +28,7 @@ class Annotations(Struct, frozen=True, rename=None):
     """The annotations that a rule reads; all others (often large) are dropped while decoding."""
 
     revision: str = msgspec.field(name="deployment.kubernetes.io/revision", default="")
+    default_container: str = msgspec.field(name="kubectl.kubernetes.io/default-container", default="")
     change_cause: str = msgspec.field(name="kubernetes.io/change-cause", default="")
     desired_replicas: str = msgspec.field(name="deployment.kubernetes.io/desired-replicas", default="")
     template_generation: str = msgspec.field(name="deprecated.daemonset.template.generation", default="")
