@@ -63,9 +63,14 @@ def intent(source: Source, namespace: str, taken: Mapping[Ref, tuple[Held, ...]]
 
 def spaces(source: Source, namespace: str) -> tuple[str, ...]:
     """The namespaces that objects of a source may be in."""
-    named = {str(obj["metadata"].get("namespace") or namespace) for obj in source.objects}
-    own = {str(obj["metadata"]["name"]) for obj in source.objects if discovery.own(discovery.name_of(obj)) is k.NAMESPACES}
-    return tuple(sorted(named | own))
+    found: set[str] = set()
+    for obj in source.objects:
+        kind, meta = discovery.own(discovery.name_of(obj)), obj["metadata"]
+        if kind is k.NAMESPACES:
+            found.add(str(meta["name"]))
+        elif kind is None or kind.namespaced:
+            found.add(str(meta.get("namespace") or namespace))
+    return tuple(sorted(found))
 
 
 def refs_of(objects: Sequence[Raw], served: Mapping[Name, Kind], namespace: str) -> tuple[Ref, ...]:
