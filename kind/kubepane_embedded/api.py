@@ -58,8 +58,8 @@ class Api(World):
         strategy.prepare_create(self, resource, obj, options)
         validation.check(resource, obj, None, options)
         name = obj["metadata"]["name"]
-        if self.storage.stored(resource.storage, namespace, name) is not None:
-            raise errors.already_exists(resource.group, resource.plural, name)
+        if (present := self.storage.stored(resource.storage, namespace, name)) is not None:
+            raise errors.already_exists(resource.group, resource.plural, name, is_deleting(present.obj))
         admission.check_create(self, user, resource, obj, options)
         self.allocator.allocate(resource, obj, None, options)
         if options.dry_run:
@@ -130,12 +130,9 @@ class Api(World):
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         present = old.obj["metadata"]
         name = present["name"]
-        if meta.get("name") and meta["name"] != name:
-            raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        naming.check_name(obj, name)
         if resource.namespaced and meta.get("namespace") and meta["namespace"] != present["namespace"]:
             raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        if not meta.get("name"):
-            raise errors.bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
         asked = meta.get("resourceVersion")
         if asked and asked not in ("0", present["resourceVersion"]):
             if not str(asked).isdigit():

@@ -91,9 +91,10 @@ def no_such_resource() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
-def already_exists(group: str, resource: str, name: str) -> ApiError:
-    """409: created twice."""
-    return ApiError(409, "AlreadyExists", f'{group_resource(group, resource)} "{name}" already exists', details(name, group, resource))
+def already_exists(group: str, resource: str, name: str, going: bool = False) -> ApiError:
+    """409: created twice; `going`: the other one is being deleted."""
+    text = f'{"object is being deleted: " if going else ""}{group_resource(group, resource)} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", text, details(name, group, resource))
 
 
 def conflict(group: str, resource: str, name: str, why: str = MODIFIED) -> ApiError:

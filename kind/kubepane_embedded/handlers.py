@@ -16,6 +16,7 @@ from kubepane_embedded.deletion import JOB_WARNING
 from kubepane_embedded.eviction import evict
 from kubepane_embedded.listing import Page, list_page, read_options
 from kubepane_embedded.meta import Object
+from kubepane_embedded.naming import check_name
 from kubepane_embedded.ownership import Owned
 from kubepane_embedded.patches import PatchType, patch_value, patched
 from kubepane_embedded.protobuf import decode
@@ -162,6 +163,7 @@ class ResourceHandlers:
         obj = to_storage(call.resource, tidied(self.body_of(call, call.resource.api_version, call.resource.kind), call.resource))
         if info.subresource == "finalize":
             return self._object(call, view, self.api.finalize(call.user, stored, info.name, obj, call.options))
+        check_name(obj, info.name)
         present = self.storage.stored(stored.storage, info.namespace, info.name)
         if present is None and not info.subresource and stored.storage in MADE_BY_UPDATE:
             self.authorize_create(call)
@@ -263,7 +265,7 @@ class ResourceHandlers:
         if gone and call.resource.storage not in RETURNS_OBJECT:
             meta = stored.obj["metadata"]
             named = errors.details(meta["name"], call.resource.group, call.resource.plural, uid=meta["uid"])
-            return json_answer(success(200, named), 200, call.options.warnings)
+            return json_answer(success(200, named), 200, [*call.options.warnings, *deprecated(call)])
         return self._object(call, view, stored)
 
     def delete_collection(self, call: Call, view: View) -> Answer:
@@ -277,22 +279,25 @@ class ResourceHandlers:
             except errors.ApiError as refusal:
                 if refusal.code != 404:
                     raise
-        return Answer(list_json(view, Page(page.rows, self.storage.revision), self.core.clock.now()))
+        body = list_json(view, Page(page.rows, self.storage.revision), self.core.clock.now())
+        return Answer(body, 200, [*call.options.warnings, *deprecated(call)])
 
     def delete_options(self, call: Call) -> DeleteOptions:
-        """DeleteOptions from body and query."""
+        """DeleteOptions from the body; from the query only where there is none, as in apiserver pkg/endpoints/handlers/delete.go."""
         body: Object = {}
+        query, dry = call.query, call.options.dry_run
         if call.body.strip():
+            query, dry = {}, False
             resource = Resource("", "v1", "", "", "DeleteOptions")
             media = call.media or "application/json"
             body = read_object(call.body, media, resource, WriteOptions(validation="Ignore"), lambda data: decode(data, "v1", "DeleteOptions"))
         grace: Any = body.get("gracePeriodSeconds")
-        if call.query.get("gracePeriodSeconds"):
+        if query.get("gracePeriodSeconds"):
             try:
-                grace = int(call.query["gracePeriodSeconds"])
+                grace = int(query["gracePeriodSeconds"])
             except ValueError:
-                raise errors.bad_request(f'strconv.ParseInt: parsing "{call.query["gracePeriodSeconds"]}": invalid syntax') from None
-        propagation = body.get("propagationPolicy") or call.query.get("propagationPolicy") or None
+                raise errors.bad_request(f'strconv.ParseInt: parsing "{query["gracePeriodSeconds"]}": invalid syntax') from None
+        propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or None
         orphan = body.get("orphanDependents")
         if propagation is None and orphan is not None:
             propagation = "Orphan" if orphan else "Background"
@@ -302,7 +307,7 @@ class ResourceHandlers:
         if propagation is None and call.resource.storage == "jobs.batch":
             call.options.warnings.append(JOB_WARNING)
         guards = body.get("preconditions") or {}
-        dry = call.options.dry_run or bool(wishes)
+        dry = dry or bool(wishes)
         return DeleteOptions(grace, propagation, guards.get("uid"), guards.get("resourceVersion"), dry)
 
     # subresources and reviews that are POSTed

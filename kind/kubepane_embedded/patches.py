@@ -97,7 +97,7 @@ def patched(resource: Resource, patch: Any, kind: PatchType) -> Callable[[Stored
         if not touches_version(patch, kind):
             result["metadata"] = {**meta, "resourceVersion": ""}
         after = meta.get("managedFields")
-        return result, None if after == before else from_entries(after or [])
+        return result, None if after == before or not after else from_entries(after)  # without any they stay, [{}] takes them away
 
     return change
 

@@ -195,10 +195,15 @@ def bump_generation(resource: Resource, obj: Object, old: Object, subresource: s
         return
     spec_parts = {part for part in (*obj, *old) if part not in ("metadata", "status")}
     copied = resource.storage == "deployments.apps" and subresource != "status"
+    counted = resource.storage == "endpointslices.discovery.k8s.io" and _unnumbered(obj) != _unnumbered(old)
     if resource.storage == "daemonsets.apps":
         _count_templates(obj, old)
-    if any(obj.get(part) != old.get(part) for part in spec_parts) or (copied and annotations_of(obj) != annotations_of(old)):
+    if any(obj.get(part) != old.get(part) for part in spec_parts) or counted or (copied and annotations_of(obj) != annotations_of(old)):
         obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+
+
+def _unnumbered(obj: Object) -> Part:
+    return {name: value for name, value in obj["metadata"].items() if name not in ("generation", "resourceVersion", "managedFields")}
 
 
 def _count_templates(obj: Object, old: Object) -> None:

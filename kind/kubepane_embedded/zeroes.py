@@ -18,6 +18,8 @@ def tidied(obj: Object, resource: Resource) -> Object:
     result: Object = _object(obj, root(resource.api_version, resource.kind))
     for name in NULL_LISTS.get(resource.kind, ()):
         result.setdefault(name, None)
+    if resource.kind == "HorizontalPodAutoscaler" and resource.version == "v2" and isinstance(result.get("status"), dict):
+        result["status"].setdefault("currentMetrics", None)
     return result
 
 

@@ -161,3 +161,30 @@ async def test_all_that_is_wrong_with_delete_options(wire: Wire) -> None:
 async def test_a_field_that_cannot_be_selected(wire: Wire, path: str, message: str) -> None:
     reply = await wire("GET", f"{path}?fieldSelector=spec.x%3D1")
     assert (reply.code, reply.body["message"]) == (400, message)
+
+
+async def test_a_name_that_is_still_going_is_taken(wire: Wire) -> None:
+    body = {"metadata": {"name": "x", "finalizers": ["a.example/b"]}}
+    await wire("POST", f"{SPACE}/configmaps", body)
+    await wire("DELETE", f"{SPACE}/configmaps/x")
+    reply = await wire("POST", f"{SPACE}/configmaps", body)
+    assert (reply.code, reply.body["message"]) == (409, 'object is being deleted: configmaps "x" already exists')
+
+
+async def test_a_body_for_another_name_is_refused_before_it_is_looked_for(wire: Wire) -> None:
+    reply = await wire("PUT", f"{SPACE}/configmaps/x", {"metadata": {"name": "y"}})
+    assert (reply.code, reply.body["message"]) == (400, "the name of the object (y) does not match the name on the URL (x)")
+
+
+async def test_metadata_without_owners_keeps_them(wire: Wire) -> None:
+    await wire("POST", f"{SPACE}/configmaps", {"metadata": {"name": "x"}, "data": {"a": "1"}})
+    steps = [{"op": "replace", "path": "/metadata", "value": {"name": "x"}}]
+    reply = await wire("PATCH", f"{SPACE}/configmaps/x", steps, Content_Type="application/json-patch+json")
+    assert [entry["fieldsV1"] for entry in reply.body["metadata"]["managedFields"]] == [{"f:data": {".": {}, "f:a": {}}}]
+
+
+async def test_an_endpoint_slice_counts_changes_of_its_labels(wire: Wire) -> None:
+    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    await wire("POST", path, {"metadata": {"name": "x"}, "addressType": "IPv4", "endpoints": []})
+    reply = await wire("PATCH", f"{path}/x", {"metadata": {"labels": {"a": "b"}}}, **MERGE)
+    assert reply.body["metadata"]["generation"] == 2
