@@ -42,6 +42,14 @@ def test_every_node_has_a_lease_that_is_renewed(stage: Stage) -> None:
     assert renewed(stage) < 10.5
 
 
+def test_cordoning_is_told_once_and_its_end_too(stage: Stage) -> None:
+    stage.run(20)
+    for cordoned, reason in ((True, "NodeNotSchedulable"), (False, "NodeSchedulable")):
+        stage.user.patch("nodes", "", NODE, {"spec": {"unschedulable": cordoned or None}})
+        stage.run(60)
+        assert stage.messages(reason, NODE) == [f"Node {NODE} status is now: {reason}"]
+
+
 def test_node_status_is_written_every_five_minutes_only(stage: Stage) -> None:
     stage.run(1)
     first = stage.core.storage.read("nodes", "", NODE)

@@ -35,6 +35,7 @@ class Heartbeat:
         self._clock = clock
         self._client = kubelet.shared.client
         self._reported = 0.0
+        self._cordoned = False
         self._ended = False
 
     def start(self) -> None:
@@ -56,6 +57,7 @@ class Heartbeat:
         if node is not None and not self._kubelet.time.stopped:
             try:
                 self._renew(node)
+                self._say_cordoned(node)
                 self.report(node)
             except ApiError:
                 pass  # the next beat tries again
@@ -70,6 +72,14 @@ class Heartbeat:
         meta = {"name": self._kubelet.name, "namespace": NAMESPACE, "ownerReferences": [owner]}
         spec = {"holderIdentity": self._kubelet.name, "leaseDurationSeconds": DURATION, "renewTime": now}
         self._client.create(LEASES, {"kind": "Lease", "apiVersion": "coordination.k8s.io/v1", "metadata": meta, "spec": spec})
+
+    def _say_cordoned(self, node: Object) -> None:
+        """An event when the node was cordoned or uncordoned (pkg/kubelet/kubelet_node_status.go, recordNodeSchedulableEvent)."""
+        cordoned = bool((node.get("spec") or {}).get("unschedulable"))
+        if cordoned != self._cordoned:
+            self._cordoned = cordoned
+            word = "NodeNotSchedulable" if cordoned else "NodeSchedulable"
+            self._kubelet.recorder.event(node, NORMAL, word, f"Node {self._kubelet.name} status is now: {word}")
 
     def report(self, node: Object) -> None:
         """Write the node's status when it is due or has changed."""
