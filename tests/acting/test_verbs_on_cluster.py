@@ -347,3 +347,11 @@ def test_when_the_line_is_lost_the_others_are_not_tried(run: Command, cluster: L
     assert said.code == cli.UNREACHABLE
     assert f"not tried: {WORKER}3" in said.err
     assert cluster.changes() == [f"PATCH {NODES}/{WORKER}", f"PATCH {NODES}/{WORKER}2"]
+
+
+def test_what_a_taint_does_is_told_for_all_namespaces_whichever_is_chosen(run: Command, cluster: Living) -> None:
+    said = run("taint", f"node/{WORKER}", "x=y:NoExecute", "--dry-run")
+    assert said.code == cli.DONE
+    assert "would be deleted at once" in said.out
+    assert "kube-system/" in said.out
+    assert " ! " not in said.out

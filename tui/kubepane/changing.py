@@ -61,6 +61,8 @@ def change(options: Options, verb: str, targets: Sequence[str], args: Mapping[st
 
     def intend(session: Session) -> Intent:
         space = namespace_of(session.namespaces)
+        if not any(kind.namespaced for kind in kinds):
+            session.set_namespaces(())  # what a node does to pods, it does to those of all namespaces
         return Intent(verb, tuple(named(each, space, kinds) for each in targets), args)
 
     return make(options, verb, intend, manner)

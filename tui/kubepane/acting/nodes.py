@@ -110,8 +110,11 @@ def pod_lines(pods: Sequence[r.Pod], says: str, tone: str) -> list[Line]:
 
 
 def _incomplete(scene: Scene) -> tuple[str, ...]:
-    if scene.stores.pods.freshness.complete:
+    fresh = scene.stores.pods.freshness
+    if fresh.whole and not fresh.stale:
         return ()
+    if fresh.only:
+        return (f"only pods in {', '.join(fresh.only[:LISTED])} are looked at: what it would do to others is not known in full",)
     return ("pods could not all be read: what it would do to them is not known in full",)
 
 
@@ -182,7 +185,7 @@ def untaint(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
         title=f"Untaint {_what(steps)} {key}{f':{effect}' if effect else ''}",
         button=f"Untaint {_what(steps)}",
         steps=steps,
-        lines=(*_lines(steps), *pod_lines(fitting, "that wait would fit then", "ok")),
+        lines=(*_lines(steps), *pod_lines(fitting, "now waiting would fit then", "ok")),
         warnings=(*dict.fromkeys(warnings), *_incomplete(scene)),
         needs=_needs(steps),
         undo=Intent("taint", tuple(step.about for step in steps), {"taint": text_of(removed[0])}) if len(set(gone)) == 1 else None,
@@ -220,7 +223,8 @@ def _cordon(intent: Intent, nodes: Sequence[Raw], scene: Scene, wanted: bool) ->
         title=f"{verb.capitalize()} {_what(steps)}",
         button=f"{verb.capitalize()} {_what(steps)}",
         steps=steps,
-        lines=(*_lines(steps), *pod_lines(fitting, "that wait would fit then", "ok")),
+        lines=(*_lines(steps), *pod_lines(fitting, "now waiting would fit then", "ok")),
+        warnings=() if wanted else _incomplete(scene),
         needs=_needs(steps),
         undo=Intent(opposite, tuple(one.about for one in steps)),
         kubectl=words(scene.context, "", verb, *names),
