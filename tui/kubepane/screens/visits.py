@@ -37,6 +37,7 @@ class Visits:
     def __init__(self, screen: Screen[Any], session: Session) -> None:
         self._screen, self._session = screen, session
         self._tasks: set[asyncio.Task[None]] = set()
+        self._said = ("", 0.0)  # the last word, and when
 
     def may(self, obj: Object | None) -> bool:
         """Whether a shell can be had in this object, as far as that is known."""
@@ -125,4 +126,8 @@ class Visits:
 
     def _say(self, text: str, room: Room | None = None, *, bad: bool = False) -> None:
         title = f"shell in {room.ref.name}, {room.container}" if room is not None else ""
+        now = asyncio.get_running_loop().time()
+        if self._said[0] == text and now - self._said[1] < TOLD:
+            return  # it is still on screen: a key that is held down makes no pile
+        self._said = (text, now)
         self._screen.app.notify(text, title=title, severity="warning" if bad else "information", timeout=TOLD, markup=False)
