@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import socket as sockets
+import threading
 from collections.abc import Iterator
 
 import aiohttp
@@ -172,4 +172,7 @@ def test_the_official_client_gets_through(served: ServedCluster) -> None:
     connection.request("GET", "/")
     answer = connection.getresponse()
     assert (answer.status, b"200 / from" in answer.read()) == (200, True)
-    found.socket(80).shutdown(sockets.SHUT_RDWR)
+    connection.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("Kubernetes port forward proxy"):
+            thread.join(5)
