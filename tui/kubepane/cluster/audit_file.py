@@ -88,8 +88,10 @@ def to(path: Path) -> Callable[[Entry], None]:
         with contextlib.suppress(FileNotFoundError):
             if path.lstat().st_size > MOST:
                 _rotate(path)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        # not blocking: a pipe in its place is refused instead of waited for
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
         try:
+            os.fchmod(handle, 0o600)
             os.write(handle, msgspec.json.encode(line) + b"\n")
         finally:
             os.close(handle)
