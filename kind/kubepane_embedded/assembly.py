@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubepane_embedded.controllers.apiserver_service import ApiServerService
 from kubepane_embedded.controllers.autoscaler import HpaController
 from kubepane_embedded.controllers.budgets import DisruptionController
 from kubepane_embedded.controllers.cronjobs import CronJobController
@@ -60,6 +61,7 @@ CONTROLLERS = (
     QuotaController,
     IngressController,
     FurnitureController,
+    ApiServerService,
     EventExpiry,
 )
 

@@ -62,10 +62,15 @@ def furnish_cluster(api: Api) -> None:
     for name, value in (("system-cluster-critical", 2000000000), ("system-node-critical", 2000001000)):
         text = "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
         _create(api, "priorityclasses.scheduling.k8s.io", {"metadata": {"name": name}, "value": value, "description": text})
+    _create(api, "services", api_service())
+
+
+def api_service() -> Object:
+    """The Service by which pods reach the API server."""
     labels = {"component": "apiserver", "provider": "kubernetes"}
     ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]
     service = {"metadata": {"name": "kubernetes", "namespace": "default", "labels": labels}}
-    _create(api, "services", {**service, "spec": {"clusterIP": "10.96.0.1", "ports": ports}})
+    return {**service, "spec": {"clusterIP": "10.96.0.1", "ports": ports}}
 
 
 def furnish_new(api: Api, resource: Resource, obj: Object) -> None:
