@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from kubepane_widgets.lines import Line, width
-from kubepane_widgets.spans import from_terminal, highlight, skip, text_of, wrap
+from kubepane_widgets.spans import fold, from_terminal, highlight, skip, text_of, wrap
 
 TEXT = st.text(st.sampled_from("abAB İß漢é\u0301\u202e🙂"), max_size=8)
 LINES = st.lists(st.tuples(TEXT, st.sampled_from(["fg", "bad"])), max_size=5)
@@ -32,6 +32,21 @@ def test_wrapping_loses_nothing_and_keeps_the_width(line: Line, cells: int) -> N
     assert all(width(part) <= cells for part in parts)
     assert len(parts) >= 1
     assert all(map(text_of, parts)) or len(parts) == 1
+
+
+@given(st.lists(st.tuples(TEXT | st.just("some words"), st.sampled_from(["fg", "bad"])), max_size=8), st.integers(0, 40))
+def test_folding_loses_nothing_but_blanks_and_keeps_the_width(line: Line, cells: int) -> None:
+    parts = fold(line, cells)
+    assert "".join(map(text_of, parts)).replace(" ", "") == text_of(line).replace(" ", "")
+    assert len(parts) == 1 or all(width(part) <= cells for part in parts)
+    assert len(parts) > 1 or width(line) <= cells or cells < 8
+
+
+def test_folding_breaks_between_words_and_indents() -> None:
+    line: Line = [("! ", "bad"), ("configmap shop/one is forbidden: exceeded quota", "fg")]
+    assert [text_of(part) for part in fold(line, 24)] == ["! configmap shop/one is", "    forbidden: exceeded", "    quota"]
+    assert [text_of(part) for part in fold([("a" * 30, "fg")], 12, 2)] == ["a" * 10, "  " + "a" * 10, "  " + "a" * 10]
+    assert fold(line, 80) == [line]
 
 
 @given(LINES, st.integers(0, 30))

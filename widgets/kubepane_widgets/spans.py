@@ -11,6 +11,7 @@ from rich.cells import cell_len, chop_cells
 from kubepane_widgets.lines import Line, Span
 from kubepane_widgets.text import LIMIT, clean
 
+_WORDS = re.compile(r"\s*\S+|\s+$")
 _SGR = re.compile(r"\x1b\[([0-9;]{0,64})m")
 _INKS = {
     31: "bad",
@@ -94,6 +95,24 @@ def wrap(line: Sequence[Span], cells: int) -> list[Line]:
             left = cells
     if len(out) > 1 and not out[-1]:
         out.pop()
+    return out
+
+
+def fold(line: Sequence[Span], cells: int, indent: int = 4) -> list[Line]:
+    """A line as lines of at most so many cells, broken between words where that can be; what follows is indented."""
+    rest = cells - indent
+    if rest < indent or sum(cell_len(clean(text)) for text, _ in line) <= cells:
+        return [list(line)]
+    out: list[Line] = [[]]
+    room = cells
+    for word, tone in ((word, tone) for text, tone in line for word in _WORDS.findall(clean(text))):
+        for part in chop_cells(word, rest) if cell_len(word) > rest else [word]:
+            if cell_len(part) > room:
+                part = part.lstrip()
+                out.append([(" " * indent, "fg")])
+                room = rest
+            out[-1].append((part, tone))
+            room -= cell_len(part)
     return out
 
 

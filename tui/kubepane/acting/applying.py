@@ -137,7 +137,7 @@ def plan(asked: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
     more = ["--force-conflicts"] if taken else []
     return Plan(
         asked,
-        title=f"Apply {source.name}",
+        title=f"Apply {source.title}",
         button=f"Apply {_objects(len(steps))}",
         steps=steps,
         lines=tuple(_headed(step, "is there" if step.raw else "is not there yet", "soft") for step in steps),
@@ -224,7 +224,7 @@ def _undone(source: Source, sent: Sequence[Step]) -> Any:
         made = [Ref(one.step.about.kind, one.step.about.namespace, one.step.about.name, one.uid) for one in outcomes if one.uid]
         if any(step.raw is not None for step in sent) or not made:
             return None
-        return Intent("delete_set", (), {"name": f"what applying {source.name} created", "refs": tuple(made)})
+        return Intent("delete_set", (), {"name": f"what applying {source.title} created", "refs": tuple(made)})
 
     return undone
 

@@ -44,7 +44,7 @@ class Present:
 
 def intent(source: Source, namespace: str) -> Intent:
     """To delete the objects of a source; `namespace` is that of objects that name none."""
-    return Intent("delete_set", (), {"name": source.name, "source": source, "namespace": namespace})
+    return Intent("delete_set", (), {"name": source.title, "source": source, "namespace": namespace})
 
 
 async def gather(read: Read, asked: Intent, raws: Sequence[Raw]) -> Present:

@@ -36,6 +36,11 @@ class Source:
     notes: tuple[str, ...] = ()
     kubectl: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The name of a set, or the last part of a path."""
+        return Path(self.name).name or self.name if self.kubectl[:1] == ("-f",) or Path(self.name).is_absolute() else self.name
+
 
 def read(what: str) -> Source:
     """The objects of a bundled set or of a path.

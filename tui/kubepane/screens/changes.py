@@ -20,6 +20,7 @@ from kubepane.insight.ages import duration
 from kubepane_widgets.card import Button, Card
 from kubepane_widgets.lines import Line, Span
 from kubepane_widgets.palette import G
+from kubepane_widgets.spans import fold
 
 REMEMBERED = 20  # changes that can be taken back
 SHOWN = 20.0  # seconds that an end stays on screen
@@ -98,17 +99,17 @@ class Changes:
         try:
             plan = await doing.prepare(self._session, intent)
             card.sheet.title, card.sheet.where = plan.title, self._where(step.about for step in plan.steps)
-            card.update([*_preview(plan, notice), [], [("asking the server …", "muted")]], tone=plan.danger.value)
+            card.update(_folded([*_preview(plan, notice), [], [("asking the server …", "muted")]]), tone=plan.danger.value)
             plan = await doing.rehearse(self._session, plan)
         except (Unfit, ClusterError) as error:
-            card.update([[(f"{G['bad']} ", "bad"), (str(error), "fg")]], note=[("nothing was sent", "muted")])
+            card.update(_folded([[(f"{G['bad']} ", "bad"), (str(error), "fg")]]), note=[("nothing was sent", "muted")])
             return
         plans.append(plan)
         lines = _preview(plan, notice)
         if self._session.options.read_only:
-            card.update([*lines, [], [("read-only: nothing can be sent", "warn")]])
+            card.update(_folded([*lines, [], [("read-only: nothing can be sent", "warn")]]))
             return
-        card.update(lines, buttons=_buttons(plan), note=[(plan.kubectl, "muted")] if plan.kubectl else ())
+        card.update(_folded(lines), buttons=_buttons(plan), note=[(plan.kubectl, "muted")] if plan.kubectl else ())
 
     # ---- doing
 
@@ -241,6 +242,11 @@ def _buttons(plan: Plan) -> tuple[Button, ...]:
     if plan.refusals:
         return (Button(plan.instead[0], "instead"),) if plan.instead is not None else ()
     return (Button(plan.button, "go"),) if plan.steps else ()
+
+
+def _folded(lines: Sequence[Line]) -> Callable[[int], list[Line]]:
+    """The same lines, in as many as it takes to read all of them."""
+    return lambda cells: [part for line in lines for part in fold(line, cells)]
 
 
 def _preview(plan: Plan, notice: str) -> list[Line]:
