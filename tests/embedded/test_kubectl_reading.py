@@ -123,6 +123,7 @@ def test_events(kubectl: Kubectl) -> None:
 def test_exec(kubectl: Kubectl) -> None:
     assert kubectl("exec", HERE, "mysql-0", "-c", "mysql", "--", "hostname") == "mysql-0\n"
     assert kubectl("exec", HERE, "-i", "mysql-0", "-c", "mysql", "--", "sh", stdin="echo in; hostname\n") == "in\nmysql-0\n"
+    assert kubectl("exec", HERE, "mysql-0", "-c", "mysql", "--", "mysql", "--version").startswith("mysql  Ver 8.4.")
     failed = kubectl.run("exec", HERE, "deploy/chatapp", "--", "sh", "-c", "exit 3")
     assert failed.returncode == 3
     assert "executable file not found" in kubectl.fails("exec", HERE, "mysql-0", "-c", "mysql", "--", "nope")

@@ -10,6 +10,7 @@ DATA = "/var/lib/mysql"
 MARK = f"{DATA}/ibdata1"
 """The file that shows that the data directory is initialised."""
 VERSION = "8.4.7"
+BUILD = f"{{}}  Ver {VERSION} for Linux on x86_64 (MySQL Community Server - GPL)"
 NO_SOCKET = "Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (2)"
 UNSET = (
     "[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n"
@@ -83,6 +84,8 @@ class MySql(Process):
 
     def _admin(self, shell: Context, arguments: list[str]) -> Steps:
         """`mysqladmin ping`: alive once it takes connections, whatever the password."""
+        if _asks_version(arguments):
+            return (yield from say(BUILD.format("mysqladmin")))
         if "ping" not in arguments:
             return (yield from complain("mysqladmin: only ping is simulated"))
         if self.up:
@@ -92,6 +95,8 @@ class MySql(Process):
 
     def _client(self, shell: Context, arguments: list[str]) -> Steps:
         """`mysql -u… -p… -e …`: says who may come in; there are no tables."""
+        if _asks_version(arguments):
+            return (yield from say(BUILD.format("mysql")))
         options = dict(_option(one) for one in arguments if one.startswith("-"))
         user = options.get("user") or "root"
         password = options.get("password") or shell.variables.get("MYSQL_PWD") or ""
@@ -110,6 +115,10 @@ class MySql(Process):
 
     def _server(self, text: str) -> None:
         self.around.say(f"{self.around.now():%Y-%m-%dT%H:%M:%S.%fZ} {text}")
+
+
+def _asks_version(arguments: list[str]) -> bool:
+    return "--version" in arguments or "-V" in arguments
 
 
 def _option(word: str) -> tuple[str, str]:
