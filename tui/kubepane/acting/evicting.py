@@ -192,7 +192,7 @@ class Drainage:
         """Which of the pods are there: from the watch, or from a list now and then where none shows them all."""
         fresh = self._means.stores.pods.freshness
         if fresh.whole and not fresh.stale:
-            self._here = {one.uid for one in self._going if self._means.stores.pods.get(one.uid) is not None}
+            self._here = {uid for uid in self._here if self._means.stores.pods.get(uid) is not None}
             self._blind = ""
             return
         now = asyncio.get_running_loop().time()
