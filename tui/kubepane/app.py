@@ -24,7 +24,7 @@ from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.scenarios.chapter import Chapter
-from kubepane.scenarios.player import Player
+from kubepane.scenarios.player import Player, Reading
 from kubepane.screens.operating import OperatingScreen
 from kubepane.screens.playing import PlayingScreen
 from kubepane.screens.rate import Rate
@@ -44,10 +44,12 @@ class Play:
     Attributes:
         chapters: in order.
         lasting: whether the cluster lives on when the program ends.
+        reading: how long captions stay.
     """
 
     chapters: tuple[Chapter, ...]
     lasting: bool = False
+    reading: Reading = Reading()
 
 
 class KubepaneApp(DiffApp[int]):
@@ -90,10 +92,10 @@ class KubepaneApp(DiffApp[int]):
         return variables | tones(variables)
 
     def on_mount(self) -> None:
-        if self._play is None:
+        if (play := self._play) is None:
             self.push_screen(OperatingScreen(self.session))
         else:
-            self.push_screen(PlayingScreen(self.session, Player(self.session, self._play.chapters), self._play.lasting))
+            self.push_screen(PlayingScreen(self.session, Player(self.session, play.chapters, reading=play.reading), play.lasting))
         self.loop = asyncio.get_running_loop()
         self.call_after_refresh(self.session.start)  # the client library is imported after the first paint
         self.set_timer(SETTLED_AFTER, _collect)
