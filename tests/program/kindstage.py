@@ -39,7 +39,8 @@ PODMAN = {
     }
 }
 BLANK: dict[str, Any] = {
-    "containers": [], "made": 0, "labels": [], "addons": {}, "looks": 1, "stuck": {}, "fail": {}, "kind": "v0.33.0", "engine": "docker",
+    "containers": [], "made": 0, "labels": [], "addons": {}, "looks": 1,
+    "nodes late": 0, "stuck": {}, "fail": {}, "kind": "v0.33.0", "engine": "docker",
     "docker is docker": True, "up": {"docker": True, "podman": True}, "info": {"docker": DOCKER, "podman": PODMAN},
 }  # fmt: skip
 

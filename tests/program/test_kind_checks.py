@@ -51,7 +51,12 @@ def test_podman_where_docker_does_not_run(stage: Stage) -> None:
     assert stage.run("up").code == 0
     assert {call.provider for call in stage.calls("kind create")} == {"podman"}
     stage.set(up={"docker": True, "podman": True})
-    assert "was there already" in stage.run("up").out, "a cluster is looked for where it was made"
+    assert "was there already, 4 nodes" in stage.run("up").out, "a cluster is looked for where it was made"
+    assert len(stage.calls("kind create")) == 1
+    stage.set(up={"docker": True, "podman": False})
+    said = stage.run("up")
+    assert said.code == 3
+    assert "podman: the container engine does not run" in said.err
 
 
 def test_a_podman_that_calls_itself_docker_is_podman(stage: Stage) -> None:

@@ -121,6 +121,14 @@ def test_it_waits_for_each_step_and_says_how_far_it_is(stage: Stage) -> None:
     assert said.out.count("○ calico") < 5
 
 
+def test_the_network_is_there_when_the_nodes_are_ready(stage: Stage) -> None:
+    stage.set(**{"nodes late": 3})
+    said = stage.run("up")
+    assert said.code == 0
+    assert said.out.splitlines()[1].split()[1:3] == ["calico", "8"], "one look for its pods, three for the nodes"
+    assert "4 of 4 ready" in stage.run("status").out
+
+
 def test_a_step_that_does_not_end_says_what_it_waits_for(stage: Stage) -> None:
     stage.set(looks=10_000, stuck={"calico": 'Back-off pulling image "quay.io/calico/node:v3.32.1"'})
     said = stage.run("up", "--timeout", "10")

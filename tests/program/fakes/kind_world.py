@@ -198,7 +198,7 @@ def workload(kind: str, namespace: str, name: str, ready: bool) -> World:
 
 
 def items(world: World) -> Iterator[World]:
-    network = world["addons"].get("calico", 1) <= 0
+    network = world["addons"].get("calico", 1) <= -world["nodes late"]
     for at, one in enumerate(world["containers"]):
         ready = {"type": "Ready", "status": "True" if network else "False", "message": "cni plugin not initialized"}
         labels = world["labels"][at] if at < len(world["labels"]) else {}
