@@ -78,7 +78,7 @@ KNOWN = (
         CANNOT,
     ),
     _known(r"toomanyrequests|rate limit", "the registry wants no more requests for now", "log in to it (docker login), or wait an hour"),
-    _known(r"proxyconnect|proxy authentication required|\b407\b", "the proxy does not let it through", _PROXY),
+    _known(r"proxyconnect|proxy authentication required", "the proxy does not let it through", _PROXY),
     _known(r"x509: |certificate signed by unknown authority", "a certificate is not trusted", "let the engine and this machine trust the proxy's CA"),
     _known(r"no such host|could not resolve host|server misbehaving|temporary failure in name resolution", "a name is not found (DNS)", _PROXY),
     _known(r"manifest unknown|manifest for .{1,200} not found", "the registry has no such image", "report it: the pinned version is wrong"),
