@@ -66,7 +66,7 @@ async def test_other_keys_stay_what_they_are(tmp_path: Path) -> None:
         await seen.pilot.press("slash", *"mysql", "enter")
         await seen.shows("1 of 2 · /mysql")
         await seen.pilot.press("escape")  # the filter first
-        await seen.until(lambda: "/mysql" not in seen.text())
+        await seen.until(lambda: "· /mysql" not in seen.text())
         await seen.shows("taint 1/4", "Esc leave")
 
 

@@ -24,7 +24,7 @@ from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.scenarios.chapter import Chapter
-from kubepane.scenarios.player import Player, Reading
+from kubepane.scenarios.player import CALM, Player, Reading
 from kubepane.screens.operating import OperatingScreen
 from kubepane.screens.playing import PlayingScreen
 from kubepane.screens.rate import Rate
@@ -49,7 +49,7 @@ class Play:
 
     chapters: tuple[Chapter, ...]
     lasting: bool = False
-    reading: Reading = Reading()
+    reading: Reading = CALM
 
 
 class KubepaneApp(DiffApp[int]):

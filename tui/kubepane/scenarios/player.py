@@ -57,7 +57,7 @@ class Reading:
         return self.least + self.by_character * len(text)
 
 
-AT_ONCE = Reading(0.0, 0.0)
+CALM, AT_ONCE = Reading(), Reading(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Player:
         chapters: Sequence[Chapter],
         changed: Callable[[], None] = lambda: None,
         show: Callable[[Look, str], None] = lambda look, uid: None,
-        reading: Reading = Reading(),
+        reading: Reading = CALM,
         look_again: float = LOOK_AGAIN,
     ) -> None:
         self._session, self.chapters = session, tuple(chapters)
