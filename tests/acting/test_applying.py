@@ -280,8 +280,8 @@ def test_the_namespaces_of_a_source() -> None:
 
 EXAMPLES: dict[str, Any] = {
     "resources": [
-        {"name": "baskets", "kind": "Basket", "namespaced": True},
         {"name": "baskets/status", "kind": "Basket", "namespaced": True},
+        {"name": "baskets", "kind": "Basket", "namespaced": True},
         {"name": "../../secrets", "kind": "Evil", "namespaced": False},
     ]
 }
@@ -424,7 +424,7 @@ def delete(*objects: Raw) -> Intent:
 async def test_a_set_goes_backwards_namespaces_last_and_by_uid() -> None:
     there = {"/api/v1/namespaces/new": raw(SPACE, "u0"), "/api/v1/namespaces/shop/configmaps/one": raw(MAP, "u1"),
              "/api/v1/namespaces/new/persistentvolumeclaims/data": raw(CLAIM, "u2")}  # fmt: skip
-    plan = await planned(delete(SPACE, MAP, CLAIM), there)
+    plan = await planned(delete(MAP, SPACE, CLAIM), there)
     assert [step.about.uid for step in plan.steps] == ["u2", "u1", "u0"]
     assert [step.request(step.raw or {}).body["preconditions"] for step in plan.steps] == [{"uid": uid} for uid in ("u2", "u1", "u0")]
     assert (plan.danger, plan.button) == (Danger.DELETES, "Delete 3 objects")

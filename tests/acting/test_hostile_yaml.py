@@ -271,6 +271,13 @@ def test_what_kubernetes_reads_as_a_text_stays_one(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_what_a_kustomization_makes_is_such_as_json_knows_too(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"{GOOD}data:\n  8080: port\n")
+    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\nnamespace: shop\n")
+    (made,) = sources.read(str(tmp_path)).objects
+    assert (made["data"], made["metadata"]["namespace"]) == ({"8080": "port"}, "shop")
+
+
 def test_a_list_is_its_items_and_all_are_put_in_order(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     items = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": "shop"}} for kind in ("Pod", "Namespace")]

@@ -17,7 +17,7 @@ from kubepane.cluster.writing import Raw
 Read = Callable[[str], Awaitable[bytes]]
 Name = tuple[str, str]
 """apiVersion and kind."""
-_PLURAL = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_PLURAL = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")  # `pods/log` is a subresource, and a path is none
 
 
 class _Resource(msgspec.Struct, frozen=True):
@@ -68,17 +68,16 @@ async def kinds(read: Read, names: Iterable[Name]) -> dict[Name, Kind]:
 
 
 async def _served(read: Read, version: str) -> tuple[_Resource, ...]:
-    """The resources of a group and version, none where the server has not got it. Subresources are left out."""
+    """The resources of a group and version, none where the server has not got it."""
     try:
         answer = await read(f"/apis/{version}" if "/" in version else f"/api/{version}")
-        listed = msgspec.json.decode(answer, type=_Resources).resources or ()
+        return msgspec.json.decode(answer, type=_Resources).resources or ()
     except Refused as error:
         if error.status == 404:
             return ()
         raise
     except msgspec.DecodeError:
         raise NotKubernetes(f"what the server says about {version} cannot be read") from None
-    return tuple(one for one in listed if "/" not in one.name)
 
 
 def missing(name: Name, objects: Iterable[Raw]) -> Unfit:

@@ -45,19 +45,18 @@ def text_of(path: Path, within: Path | None = None) -> str:
     except OSError as error:
         raise Malformed(f"{path}: {error.strerror}") from None
     with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise Malformed(f"{path} is no file")
-        return decoded(file.read(MOST_BYTES + 1) if about.st_size <= MOST_BYTES else None, str(path))
+        return decoded(file.read(MOST_BYTES + 1), str(path))
 
 
-def decoded(raw: bytes | None, where: str) -> str:
-    """The text of some bytes; None is too many of them.
+def decoded(raw: bytes, where: str) -> str:
+    """The text of some bytes.
 
     Raises:
         Malformed: too many, or no UTF-8.
     """
-    if raw is None or len(raw) > MOST_BYTES:
+    if len(raw) > MOST_BYTES:
         raise Malformed(f"{where} is larger than {MOST_BYTES >> 20} MB")
     try:
         return raw.decode("utf-8-sig")
