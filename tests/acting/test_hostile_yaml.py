@@ -160,9 +160,14 @@ def test_a_fifo_a_device_and_a_sparse_gigabyte(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     with sparse.open("wb") as file:
         file.truncate(1 << 30)
-    assert "is no file" in refusal(str(fifo))
-    assert "is no file" in refusal("/dev/zero")
-    assert "larger than 1 MB" in refusal(str(sparse))
+    tracemalloc.start()
+    try:
+        assert "is no file" in refusal(str(fifo))
+        assert "is no file" in refusal("/dev/zero")
+        assert "larger than 1 MB" in refusal(str(sparse))
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_no_link_leads_out_of_a_folder(tmp_path: Path) -> None:
