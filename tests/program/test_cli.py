@@ -3,6 +3,7 @@ import argparse
 import pytest
 
 from kubepane import cli
+from kubepane.arguments import watching
 from kubepane.cluster.options import Options
 
 
@@ -22,7 +23,7 @@ def test_common_options_may_stand_on_both_sides_of_the_command() -> None:
 @pytest.mark.parametrize("words", [(), ("-n", "run"), ("--context", "snapshot-me", "-A"), ("--read-only",)])
 def test_without_a_command_it_is_run(words: tuple[str, ...]) -> None:
     _, given = parsed(*words)
-    assert given.run is cli._run
+    assert given.run is watching._run
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_doctor", interrupted)
+    monkeypatch.setattr(watching, "_doctor", interrupted)
     assert cli.main(["doctor"]) == cli.INTERRUPTED
 
 
