@@ -17,6 +17,7 @@ from aiohttp import web
 
 from kubepane import cli
 from kubepane_embedded.cluster import ServedCluster
+from kubepane_embedded.errors import ApiError
 from kubepane_embedded.seeds.clusters import Wanted, seeded
 
 APPS = "/apis/apps/v1/namespaces/shop"
@@ -38,11 +39,12 @@ class Asked:
     path: str
     query: dict[str, str]
     body: Any = None
+    outdated: bool = False  # refused because the object had another revision by then: the same change may come again
 
     @property
     def changes(self) -> bool:
         """Whether it was meant to change something."""
-        return self.method != "GET" and "dryRun" not in self.query and "/authorization.k8s.io/" not in self.path
+        return not self.outdated and self.method != "GET" and "dryRun" not in self.query and "/authorization.k8s.io/" not in self.path
 
 
 @dataclass
@@ -125,6 +127,9 @@ def _write_down(made: Living) -> None:
         except Cut:
             request.transport.abort()
             return web.Response()
+        except ApiError as error:
+            asked.outdated = error.code == 409
+            raise
         return answer
 
     server._dispatch = dispatch  # type: ignore[method-assign]
