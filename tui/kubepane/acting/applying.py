@@ -182,26 +182,26 @@ def _step(ref: Ref, body: Raw, live: Raw | None, rehearsable: bool, taken: Seque
 
 
 def review(taken: Mapping[Ref, tuple[Held, ...]], before: Plan, rehearsals: Sequence[Rehearsal]) -> Plan:
-    """The plan with only those objects that would change, each with what would, and with what the server refuses."""
+    """The plan with only those objects that would change, each with what would, below what the server refuses."""
     source, namespace = before.intent.args["source"], before.intent.args["namespace"]
     sent: list[Step] = []
-    lines: list[Line] = []
+    refused, changed, same = list[Line](), list[Line](), list[Line]()
     held: dict[Ref, tuple[Held, ...]] = {}
     for each, body in zip(rehearsals, source.objects, strict=True):
         step, ref = each.step, replace(each.step.about, uid="")
         diff = applied.diff(step.raw, each.result) if step.raw is not None and each.error is None else []
         if clash := applied.conflicts(each.error):
             held[ref] = clash
-        if each.error is None and (step.raw is None or diff or ref in taken):
+        if goes := each.error is None and (step.raw is None or bool(diff) or ref in taken):
             sent.append(_step(ref, body, step.raw, step.rehearsable, taken.get(ref, ()), each.result))
-        lines += _told(each, diff, taken.get(ref, ()))
+        (refused if each.error is not None else changed if goes else same).extend(_told(each, diff, taken.get(ref, ())))
     refusals = tuple((each.step.about, each.error) for each in rehearsals if each.error is not None)
     warnings = (f"{each.step.about}: {text}" for each in rehearsals for text in each.warnings)
     return replace(
         before,
         button=f"Apply {_objects(len(sent))}",
         steps=tuple(sent),
-        lines=(_summed(sent, refusals, len(rehearsals)), [], *lines),
+        lines=(_summed(sent, refusals, len(rehearsals)), [], *refused, *changed, *same),
         warnings=tuple(dict.fromkeys((*before.warnings, *warnings))),
         refusals=refusals,
         instead=_instead(source, namespace, held, refusals),
