@@ -55,8 +55,9 @@ def pinned(cluster: Living, name: str, replicas: int, **pod: Any) -> list[str]:
 
 def budget(cluster: Living, name: str, app: str, **spec: Any) -> None:
     cluster.call("POST", POLICY, {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": app}}, **spec}})
-    while not cluster.get(f"{POLICY}/{name}").get("status", {}).get("observedGeneration"):
-        pass
+    status: dict[str, Any] = {}
+    while not status.get("observedGeneration") or status["currentHealthy"] < status["expectedPods"]:
+        status = cluster.get(f"{POLICY}/{name}").get("status", {})
 
 
 def elsewhere(cluster: Living) -> list[str]:
