@@ -64,8 +64,11 @@ CHANGES: tuple[Action, ...] = (
     Action("break_off", ("S",), "stop", "send no more of the change that is on its way", "Change"),
     Action("undo_change", ("u",), "undo", "take the last change back", "Change"),
 )
+FORWARDABLE = ("pods", "workloads", "ingress")
 REACH: tuple[Action, ...] = (
     Action("shell", ("s", "x"), "shell", "a shell in a container, with the whole terminal", "Reach", 4, ("pods",), ("create", "pods"), "exec"),
+    Action("forward", ("f",), "forward", "forward a port of this machine to the pod", "Reach", 4, FORWARDABLE, ("create", "pods"), "portforward"),
+    Action("forwards", ("F",), "forwards", "forwards: the ports that are forwarded, to stop them", "Reach"),
 )
 DASHBOARD: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open the object", "Panes", 1),

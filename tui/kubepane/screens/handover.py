@@ -222,6 +222,12 @@ class Handover:
             await self._talk.resize(size.columns, size.lines)
 
 
+def can_lend(app: App[Any]) -> bool:
+    """Whether the program has a terminal that it could lend."""
+    driver = getattr(app, "_driver", None)
+    return driver is not None and bool(driver.can_suspend)
+
+
 async def lend(app: App[Any], talk: Talk, banner: Sequence[str]) -> None:
     """Gives the terminal to a session and takes it back when that ends; watches go on, nothing is drawn meanwhile.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+
+from textual import events, on
 
 from kubepane.acting import doing, draining, loading, nodes, tolerating
 from kubepane.acting.plan import Intent, Unfit
@@ -18,6 +21,7 @@ from kubepane.cluster.session import Session
 from kubepane.cluster.writing import Ref
 from kubepane.screens.changes import Changes
 from kubepane.screens.dashboard import DashboardScreen
+from kubepane.screens.forwards import ForwardCards
 from kubepane.screens.sets import SetCards
 from kubepane.screens.visits import Visits
 from kubepane_widgets.form import Field, FormCard
@@ -38,11 +42,22 @@ class OperatingScreen(DashboardScreen):
         self.changes = Changes(self, session, self.pacer.changed, self._show_effect, self._set_namespaces)
         self._sets = SetCards(self, session, self.changes.ask)
         self._visits = Visits(self, session)
+        self._forwards = ForwardCards(self, session, self.pacer.changed)
         self._past_taints: list[r.Taint] = []
 
     def on_unmount(self) -> None:
         super().on_unmount()
         self.changes.stop()
+
+    @on(events.Unmount)
+    async def _end_forwards(self) -> None:
+        await self._forwards.close()
+
+    def _actions(self) -> list[Action]:
+        """The key of the open port-forwards is shown as long as there are any."""
+        count = len(self._forwards.forwards.open)
+        shown = super()._actions()
+        return [replace(a, rank=2, label=f"{count} forwarded") if a.name == "forwards" else a for a in shown] if count else shown
 
     def told(self, cells: int) -> list[Line]:
         line = self.changes.line
@@ -87,6 +102,10 @@ class OperatingScreen(DashboardScreen):
             return not self.changes.can_stop
         if action.name == "shell":
             return not self._visits.may(self._pod())
+        if action.name == "forward":
+            return not self._forwards.may(self.selected())
+        if action.name == "forwards":
+            return not self._forwards.forwards.open
         if not action.verb:
             return super()._dim(action)
         verb, refs = VERBS[action.verb], self.refs(action.verb)
@@ -122,6 +141,12 @@ class OperatingScreen(DashboardScreen):
 
     def action_shell(self) -> None:
         self._visits.ask(self._pod())
+
+    def action_forward(self) -> None:
+        self._forwards.ask(self.selected())
+
+    def action_forwards(self) -> None:
+        self._forwards.show()
 
     # ---- verbs ---------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from textual.app import SuspendNotSupported
 from textual.screen import Screen
 
 from kubepane.acting import visiting
@@ -17,7 +16,7 @@ from kubepane.cluster.access import needs
 from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.resources import Object
 from kubepane.cluster.session import Session
-from kubepane.screens.handover import lend
+from kubepane.screens.handover import can_lend, lend
 from kubepane_widgets.card import Button, Card
 from kubepane_widgets.lines import Line
 from kubepane_widgets.listcard import Item, ListCard
@@ -99,6 +98,9 @@ class Visits:
         app: Any = self._screen.app
         if app.lent is not None:
             return
+        if not can_lend(app):
+            self._say("there is no terminal to hand over", room, bad=True)
+            return
         app.lent = asyncio.current_task()
         try:
             visit = await visiting.enter(self._session, room, app.size.width, app.size.height)
@@ -114,8 +116,6 @@ class Visits:
         try:
             if await visit.try_out():
                 await lend(self._screen.app, visit, self._banner(room))
-        except SuspendNotSupported:
-            self._say("there is no terminal to hand over", room, bad=True)
         finally:
             await visit.close()
         self._say(visit.outcome, room, bad=not visit.good)
