@@ -220,6 +220,7 @@ async def test_the_mouse_presses_what_it_points_at_once_it_could_be_read() -> No
         at = (row.index("Delete") + 2, asked.card.sheet.size.height - 2)
         await pilot.click(asked.card.sheet, offset=at)
         assert asked.answers == []
+        assert asked.card.focused_button == ""
         asked.hand.now += 1
         await pilot.click(asked.card.sheet, offset=(3, at[1]))
         assert asked.answers == []

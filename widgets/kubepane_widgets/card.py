@@ -78,7 +78,7 @@ class Card(SheetScreen):
         self._since = self._clock()
         self._key_at = float("-inf")
         self._covered = False
-        self._room: Size | None = None
+        self._room = Size(0, 0)
 
     def update(
         self, body: Body | None = None, *, buttons: Sequence[Button] | None = None, note: Sequence[Span] | None = None, tone: str = ""
@@ -110,12 +110,16 @@ class Card(SheetScreen):
             self._settle()
             self._fill()
 
-    def on_resize(self) -> None:
-        """The terminal got another size, and the buttons another place."""
-        if self._room not in (None, self.app.size):
-            self._settle()
+    def on_mount(self) -> None:
+        """It stands in a terminal of this size."""
         self._room = self.app.size
-        super().on_resize()
+
+    def on_resize(self) -> None:
+        """The terminal got another size, and the buttons another place; a key may come before the word of that."""
+        if self._room != self.app.size:
+            self._room = self.app.size
+            self._settle()
+            self._fill()
 
     @property
     def focused_button(self) -> str:
@@ -157,6 +161,7 @@ class Card(SheetScreen):
         """Every key of the card; none gets past it."""
         event.stop()
         event.prevent_default()
+        self.on_resize()
         came = self._came(event)
         early = came - self._since < SETTLE
         hasty = early or came - self._key_at < BURST
@@ -201,14 +206,18 @@ class Card(SheetScreen):
     def on_click(self, event: events.Click) -> None:
         """A click on a button presses it, once the card has been there long enough to be read."""
         event.stop()
+        self.on_resize()
         if event.widget is not self.sheet or not self._buttons or event.y != self.sheet.size.height - 2:
             return
         x = self.sheet.size.width - 2
         for i in reversed(range(len(self._all))):
             start = x - len(clean(self._all[i].label)) - 4
             if start <= event.x < x:
-                self._on = i
-                self._press(i, self._came(event) - self._since < SETTLE)
+                if self._came(event) - self._since < SETTLE:  # nor does the focus go there: Enter may come after it
+                    self._say(HASTY)
+                else:
+                    self._on = i
+                    self._press(i, False)
                 return
             x = start - 2
 

@@ -180,8 +180,13 @@ class PanesScreen(PromptScreen[None]):
 
     # ---- data ----------------------------------------------------------------------------------------------------------------
 
+    @property
+    def _stands(self) -> bool:
+        """Whether the panes are there: neither yet to be made nor being taken down, as at the end and when the context is switched."""
+        return self.is_mounted and self.display
+
     def _flush(self) -> None:
-        if not self.is_mounted:
+        if not self._stands:
             return
         for table in self.tables.values():
             table.user = self.session.who
@@ -192,7 +197,7 @@ class PanesScreen(PromptScreen[None]):
 
     def _catch_up(self) -> None:
         """Takes in the rest slice by slice, keys in between; what was taken in is painted at the pacer's rate."""
-        if self.is_mounted and self._feed.take_in():
+        if self._stands and self._feed.take_in():
             asyncio.get_running_loop().call_later(_BREATH, self._catch_up)
         self.pacer.changed()
 
@@ -206,6 +211,8 @@ class PanesScreen(PromptScreen[None]):
             self._ticker = self.set_timer(wait, self._tick)
 
     def _tick(self) -> None:
+        if not self._stands:
+            return
         self._feed.tick()
         self._bars()
         self._sleep()
