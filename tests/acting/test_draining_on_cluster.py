@@ -111,7 +111,7 @@ def test_a_budget_is_waited_for_until_it_lets_the_pods_go(run: Command, cluster:
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes")
     assert said.code == cli.DONE, said
     assert "PDB web lets 1 of 3 go now" in said.out
-    assert "for PDB web, which needs 2 healthy pods and has 2 currently" in said.out
+    assert "for PDB web, which needs 2 healthy pods and has " in said.out
     assert set(evictions) <= set(cluster.changes())
     assert left_on(cluster) == []
 
