@@ -93,6 +93,17 @@ def test_nothing_is_drained_while_a_pod_may_not_go() -> None:
     assert made.warnings == ("data in an emptyDir would be lost: shop/cache", "nothing would make them anew: shop/alone")
 
 
+def test_a_pod_that_wants_two_options_names_both() -> None:
+    both = pod("both", "", spec={"volumes": [{"name": "x", "emptyDir": {}}]})
+    with pytest.raises(Unfit, match=r"shop/both \(--delete-emptydir-data lets it go\); .*shop/both \(--force lets it go\)"):
+        plan(both)
+    with pytest.raises(Unfit) as refusal:
+        plan(both, data=True)
+    assert "emptyDir" not in str(refusal.value)
+    made = plan(both, data=True, force=True)
+    assert made.warnings == ("data in an emptyDir would be lost: shop/both", "nothing would make them anew: shop/both")
+
+
 def test_what_holds_pods_back_is_said_with_its_numbers() -> None:
     assert "PDB web lets none go now: web-1\n  2 healthy of 2 needed; the others wait for it" in text(plan(pod("web-1"), budgets=(budget("web", 0),)))
     assert "PDB web lets 1 of 2 go now: web-1, web-2" in text(plan(pod("web-1"), pod("web-2"), budgets=(budget("web", 1),)))

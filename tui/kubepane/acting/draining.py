@@ -88,7 +88,7 @@ def drain(intent: Intent, nodes: Sequence[Raw], scene: Scene) -> Plan:
     leave, grace = Leave(bool(intent.args.get("data")), bool(intent.args.get("force"))), intent.args.get("grace")
     found: Found = scene.gathered
     courses = [_course(ref, node, pods, leave, found) for ref, node, pods in zip(intent.targets, nodes, found.pods, strict=True)]
-    _refuse(courses)
+    _refuse(courses, leave, found)
     evictions = _evictions(courses, grace)
     cordons = tuple(course.cordon for course in courses if course.cordon is not None)
     steps = (*cordons, *(each for of_node in evictions.values() for each in of_node))
@@ -118,13 +118,14 @@ def _course(ref: Ref, node: Raw, pods: Sequence[r.Pod], leave: Leave, found: Fou
     return Course(ref, cordon, tuple((pod, fate(pod, leave, found.gone)) for pod in pods))
 
 
-def _refuse(courses: Sequence[Course]) -> None:
+def _refuse(courses: Sequence[Course], leave: Leave, found: Found) -> None:
     """As kubectl, a node is drained whole or not at all.
 
     Raises:
         Unfit: some pods may not go without an option.
     """
-    lacking = [_lacks(its, pods) for its in NEEDS if (pods := [pod for course in courses for pod in course.of(its)])]
+    pods = [pod for course in courses for pod in course.of(*NEEDS)]
+    lacking = [_lacks(its, wanting) for its, wanting in _wanting(pods, leave, found).items()]
     if lacking:
         raise Unfit(f"nothing was done: {'; '.join(lacking)}")
 
@@ -199,10 +200,17 @@ def _hold_lines(held: Hold) -> list[Line]:
 
 def _lost(pods: Sequence[r.Pod], found: Found) -> list[str]:
     """What goes and does not come back."""
-    lost: dict[Fate, list[r.Pod]] = {}
+    return [f"{its.value}: {named(_paths(lost))}" for its, lost in _wanting(pods, Leave(), found).items()]
+
+
+def _wanting(pods: Sequence[r.Pod], leave: Leave, found: Found) -> dict[Fate, list[r.Pod]]:
+    """The pods that want an option more than `leave`, by what they want; one may want two."""
+    wanting: dict[Fate, list[r.Pod]] = {its: [] for its in NEEDS}
     for pod in pods:
-        lost.setdefault(fate(pod, Leave(), found.gone), []).append(pod)
-    return [f"{its.value}: {named(_paths(lost[its]))}" for its in NEEDS if its in lost]
+        for its in dict.fromkeys((fate(pod, leave, found.gone), fate(pod, Leave(True, leave.force), found.gone))):
+            if its in wanting:
+                wanting[its].append(pod)
+    return {its: those for its, those in wanting.items() if those}
 
 
 def _unknown(found: Found) -> list[str]:
