@@ -75,8 +75,9 @@ async def test_leaving_puts_all_back_and_gives_the_keys_back(tmp_path: Path) -> 
         await seen.shows("taint 1/4", "✓ 3 of 3")
         await seen.pilot.press("escape")
         await seen.until(lambda: seen.screen.player.over)
-        await seen.shows("n namespace")
-        assert "taint 1/4" not in seen.text()
+        await seen.until(lambda: "taint 1/4" not in seen.text() and "Esc leave" not in seen.text())
+        await seen.pilot.press("n")
+        await seen.shows("Namespaces", "all namespaces")
         node = seen.here.get("nodes", "kubepane-worker", "") or {}
         assert "taints" not in node["spec"]  # type: ignore[operator]
 
