@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE =
 .PHONY: help demo run test controlplane test-controlplane check lint types format bench lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run.done  ## run the dashboard on the embedded cluster: no cluster, no Docker, no network needed
 	@$(BIN)/kubepane demo $(ARGS)
@@ -26,6 +26,10 @@ test: $(VENV)/dev.done  ## run all tests (ARGS="-k rooms" passes options to pyte
 
 controlplane: $(VENV)/dev.done  ## build the real control plane from Go modules into a cache (needs Go; nothing to do when up to date)
 	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane build
+
+test-controlplane: $(VENV)/dev.done  ## run what needs a real control plane, on one started for it (needs Go, or what `make controlplane` has built)
+	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane build
+	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane run -- $(BIN)/python -m pytest -m controlplane $(ARGS)
 
 check: lint types test  ## everything that CI runs: lint, types, tests
 

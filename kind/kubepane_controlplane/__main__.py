@@ -1,9 +1,11 @@
-"""`python -m kubepane_controlplane build|up`: build the binaries, or run a control plane until interrupted."""
+"""`python -m kubepane_controlplane build|up|run`: build the binaries, run a control plane until interrupted, or for as long as a command runs."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -25,6 +27,9 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kubepane_controlplane", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build what is missing into the cache")
+    commands.add_parser("built", help="end with 0 when nothing is missing in the cache, else with 1")
+    run = commands.add_parser("run", help="run a command beside a control plane; KUBEPANE_TEST_KUBECONFIG leads the command to it")
+    run.add_argument("program", nargs="+", metavar="COMMAND", help="the command with its arguments, after --")
     up = commands.add_parser("up", help="run until interrupted; the first line printed is the kubeconfig's path")
     up.add_argument("--dir", type=Path, help="where its state lives (a temporary folder, removed at the end)")
     up.add_argument("--nodes", type=int, default=4, help="KWOK nodes, the first a control-plane node (4)")
@@ -51,6 +56,13 @@ def up(given: argparse.Namespace) -> int:
     return 0
 
 
+def run(program: list[str]) -> int:
+    """Run a command while a control plane is there; its exit code."""
+    with ControlPlane() as plane:
+        environment = {**os.environ, "KUBEPANE_TEST_KUBECONFIG": str(plane.kubeconfig)}
+        return subprocess.run(program, env=environment, check=False).returncode  # noqa: S603 - what the user asked for
+
+
 def main() -> int:
     """Entry point; returns the exit code."""
     given = arguments().parse_args()
@@ -58,7 +70,9 @@ def main() -> int:
         if given.command == "build":
             sys.stdout.write(f"{building.build(say)}\n")
             return 0
-        return up(given)
+        if given.command == "built":
+            return 0 if building.is_built() else 1
+        return run(given.program) if given.command == "run" else up(given)
     except (building.CannotBuild, NotReady) as error:
         say(f"cannot: {error}")
         return CANNOT

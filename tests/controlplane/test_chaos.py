@@ -15,13 +15,13 @@ from random import Random
 
 import pytest
 
-from controlplane.conftest import NOT_BUILT
+from controlplane.conftest import require
 from controlplane.waiting import until
 from kubepane.cluster.freshness import State
 from kubepane.cluster.kinds import KINDS, PODS, Kind
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
-from kubepane_controlplane import building, load
+from kubepane_controlplane import load
 from kubepane_controlplane.plane import ControlPlane
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
@@ -32,8 +32,7 @@ AWAY = {State.RECONNECTING, State.CONNECTING, State.SYNCING, State.FAILED}
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    if not building.is_built():
-        pytest.skip(NOT_BUILT)
+    require()
     with ControlPlane(3, metrics=False) as running:
         load.add_pods(running, COUNT)
         until(lambda: served(running, PODS).__len__() >= COUNT, 60, "500 pods")

@@ -21,9 +21,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from controlplane.conftest import NOT_BUILT
+from controlplane.conftest import require
 from controlplane.waiting import until
-from kubepane_controlplane import building, certificates
+from kubepane_controlplane import certificates
 from kubepane_controlplane.plane import ControlPlane
 from kubepane_controlplane.processes import Process
 from sources import ROOTS
@@ -196,8 +196,7 @@ def test_a_restored_state_is_an_older_one(plane: ControlPlane) -> None:
 
 @contextmanager
 def launched(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    if not building.is_built():
-        pytest.skip(NOT_BUILT)
+    require()
     environment = {**os.environ, "PYTHONPATH": str(ROOTS["kubepane_embedded"])}
     command = [sys.executable, "-m", "kubepane_controlplane", "up", "--nodes", "1", "--no-metrics", "--dir", str(folder)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -223,8 +222,7 @@ def test_no_part_outlives_the_launcher(tmp_path: Path, number: signal.Signals) -
 
 
 def test_a_folder_of_its_own_is_removed() -> None:
-    if not building.is_built():
-        pytest.skip(NOT_BUILT)
+    require()
     with ControlPlane(0, metrics=False) as short:
         folder = short.folder
         assert "kwok" not in short.parts

@@ -188,3 +188,11 @@ async def test_an_endpoint_slice_counts_changes_of_its_labels(wire: Wire) -> Non
     await wire("POST", path, {"metadata": {"name": "x"}, "addressType": "IPv4", "endpoints": []})
     reply = await wire("PATCH", f"{path}/x", {"metadata": {"labels": {"a": "b"}}}, **MERGE)
     assert reply.body["metadata"]["generation"] == 2
+
+
+async def test_who_takes_the_last_finalizer_away_writes_no_version(wire: Wire) -> None:
+    await wire("POST", f"{SPACE}/configmaps", {"metadata": {"name": "x", "finalizers": ["a.example/b"]}})
+    going = (await wire("DELETE", f"{SPACE}/configmaps/x")).body["metadata"]["resourceVersion"]
+    reply = await wire("PATCH", f"{SPACE}/configmaps/x", {"metadata": {"finalizers": None}}, **MERGE)
+    assert (reply.code, reply.body["metadata"]["resourceVersion"]) == (200, going)
+    assert (await wire("GET", f"{SPACE}/configmaps/x")).code == 404
