@@ -70,7 +70,6 @@ class Transport:
         connector = aiohttp.TCPConnector(limit=0, ssl=tls or True, resolver=_Resolver(), socket_factory=_socket, **kept)
         self._session = aiohttp.ClientSession(
             connector=connector,
-            headers=CIMultiDict(headers),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # neither ~/.netrc (its password would go to the server) nor aiohttp's idea of NO_PROXY
             read_bufsize=BUFFER,
@@ -78,7 +77,7 @@ class Transport:
         )
         configuration = Configuration(host=server)
         configuration.proxy, configuration.tls_server_name = proxy or None, server_name or None
-        self._client = _LeanClient(configuration, _Rest(configuration, _NoRedirects(self._session)))
+        self._client = _LeanClient(configuration, _Rest(configuration, _Lean(self._session, headers)))
         self._client.user_agent = user_agent
 
     def single_use(self) -> Transport:
@@ -139,7 +138,7 @@ class Transport:
                 opened = await self._session.ws_connect(
                     URL(self._made_with["server"].rstrip("/") + call.path, encoded=True),
                     protocols=protocols,
-                    headers={"User-Agent": self._made_with["user_agent"], **call.headers, **credentials},
+                    headers=_with({"User-Agent": self._made_with["user_agent"], **call.headers, **credentials}, self._made_with["headers"]),
                     proxy=self._made_with["proxy"] or None,
                     server_hostname=self._made_with["server_name"] or None,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_GOODBYE),
@@ -205,7 +204,7 @@ class Answer:
     @property
     def received(self) -> int:
         """Bytes of the body that have come so far, as they were on the wire."""
-        return self._response.content.total_raw_bytes
+        return getattr(self._response.content, "total_raw_bytes", 0)  # aiohttp's reader of an empty body has forgotten it
 
     async def chunk(self, idle: float | None) -> bytes:
         """The next bytes as soon as there are any, b"" at the end.
@@ -356,17 +355,26 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise _Lost(error) from None
 
 
-class _NoRedirects:
-    """The session as ApiClient uses it, but following no redirect: it would carry the credentials to somebody else."""
+class _Lean:
+    """The session as ApiClient uses it, but following no redirect: it would carry the credentials to somebody else.
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    The headers of every request are added here: a session's own ones are told to the proxy as well.
+    """
 
-    async def request(self, **arguments: Any) -> aiohttp.ClientResponse:
-        return await self._session.request(allow_redirects=False, **arguments)
+    def __init__(self, session: aiohttp.ClientSession, headers: Sequence[tuple[str, str]]) -> None:
+        self._session, self._headers = session, headers
+
+    async def request(self, headers: Mapping[str, str] | None = None, **arguments: Any) -> aiohttp.ClientResponse:
+        return await self._session.request(allow_redirects=False, headers=_with(headers or {}, self._headers), **arguments)
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def _with(headers: Mapping[str, str], more: Sequence[tuple[str, str]]) -> CIMultiDict[str]:
+    made = CIMultiDict(headers)
+    made.extend(more)
+    return made
 
 
 class _Rest(RESTClientObject):
