@@ -61,19 +61,13 @@ async def test_an_apply_that_does_not_fit_the_schema(wire: Wire, spec: dict[str,
 
 
 async def test_conflicts_are_told_level_by_level(wire: Wire) -> None:
-    mine = deployment(paused=True, template=template({"name": "c", "image": "x"}))
-    await wire("PATCH", f"{APPS}/deployments/q?fieldManager=me", mine, **APPLY)
-    reply = await wire(
-        "PATCH",
-        f"{APPS}/deployments/q?fieldManager=you",
-        deployment(paused=None, template=template({"name": "c", "image": "y"}), replicas=3),
-        **APPLY,
-    )
-    assert reply.code == 409
-    reply = await wire(
-        "PATCH", f"{APPS}/deployments/q?fieldManager=you", deployment(paused=False, template=template({"name": "c", "image": "y"})), **APPLY
-    )
-    assert [cause["field"] for cause in reply.body["details"]["causes"]] == [".spec.paused", f'{CONTAINERS}[name="c"].image']
+    def tolerant(image: str, key: str) -> dict[str, Any]:
+        whole = template({"name": "c", "image": image})
+        return deployment(template={**whole, "spec": {**whole["spec"], "tolerations": [{"key": key, "operator": "Exists"}]}})
+
+    await wire("PATCH", f"{APPS}/deployments/q?fieldManager=me", tolerant("x", "a"), **APPLY)
+    reply = await wire("PATCH", f"{APPS}/deployments/q?fieldManager=you", tolerant("y", "b"), **APPLY)
+    assert [cause["field"] for cause in reply.body["details"]["causes"]] == [".spec.template.spec.tolerations", f'{CONTAINERS}[name="c"].image']
 
 
 async def test_an_apply_that_changes_nothing_leaves_no_time(wire: Wire) -> None:
