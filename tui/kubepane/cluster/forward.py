@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
@@ -86,13 +88,16 @@ class Listener:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer), name="forwarded connection")
         self._tasks.add(task)
         self._talking.add(task)
         self.served += 1
         self._changed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         trouble = ""
         try:
             trouble = await self._connect(reader, writer, lambda: self._silent(task))
@@ -103,7 +108,7 @@ class Listener:
         finally:
             self.trouble = trouble
             if trouble:
-                writer.transport.abort()  # it shall see a failure, not an end
+                _reset(writer)
             writer.close()
             self._tasks.discard(task)
             self._silent(task)
@@ -197,6 +202,13 @@ class Connection:
             if self._writer.can_write_eof():
                 self._writer.write_eof()
         return ""
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """The client shall see a failure, not an end."""
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def refused(port: int, error: OSError) -> str:
