@@ -85,6 +85,15 @@ def test_a_second_load_on_the_same_service_is_unfit_and_the_first_one_found() ->
         planned(stores=stores)
 
 
+def test_a_load_that_has_ended_makes_room_for_the_next() -> None:
+    stores = live()
+    held = put(stores, k.JOBS, "web-load", status={"conditions": [{"type": "Complete", "status": "True"}]})
+    assert loading.running(WEB, stores) is None
+    first, second = planned(stores=stores).steps
+    assert first.request(first.raw or {}).body["preconditions"] == {"uid": held.metadata.uid}
+    assert [first.request(first.raw or {}).method, second.request({}).method] == ["DELETE", "POST"]
+
+
 def test_a_long_name_leaves_room() -> None:
     assert len(loading.job_name("s" * 63)) == 63
 

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from kubepane.acting import deleting
 from kubepane.acting.plan import Intent, Need, Plan, Progress, Scene, Unfit, Verb
 from kubepane.cluster import kinds as k, resources as r
 from kubepane.cluster.resources import Object
 from kubepane.cluster.stores import Stores
 from kubepane.cluster.writing import Raw, Ref, Request, Step, uid_of
 from kubepane.insight import ingresses
+from kubepane.insight.jobs import job_status
 from kubepane.insight.labels import matches_map
 from kubepane_manifests.catalogue import find
+from kubepane_widgets.lines import Line
 
+ENDED = ("Complete", "Failed")
 MOST = 20  # pods that make load
 SET = "load"
 DEMAND = "sim.kubepane.io/load-demand"
@@ -48,7 +52,15 @@ def services_of(obj: Object, stores: Stores) -> list[Ref]:
 def running(service: Ref, stores: Stores) -> Ref | None:
     """The Job that loads a Service now, None when none does."""
     job = stores.jobs.named(service.namespace, job_name(service.name))
-    return None if job is None else Ref(k.JOBS, service.namespace, job.metadata.name, job.metadata.uid)
+    return None if job is None or job_status(job) in ENDED else Ref(k.JOBS, service.namespace, job.metadata.name, job.metadata.uid)
+
+
+def _ended(service: Ref, stores: Stores) -> tuple[Step, ...]:
+    """The deletion of a Job that has loaded a Service before: its name is needed."""
+    job = stores.jobs.named(service.namespace, job_name(service.name))
+    if job is None:
+        return ()
+    return (deleting.step_for(Ref(k.JOBS, service.namespace, job.metadata.name, job.metadata.uid), {"metadata": {"uid": job.metadata.uid}}),)
 
 
 def load(intent: Intent, services: Sequence[Raw], scene: Scene) -> Plan:
@@ -63,21 +75,25 @@ def load(intent: Intent, services: Sequence[Raw], scene: Scene) -> Plan:
     job = _job(ref, pods, url)
     jobs = k.JOBS.path(ref.namespace)
     about = Ref(k.JOBS, ref.namespace, job_name(ref.name))
+    before = _ended(ref, scene.stores)
     step = Step(
         about,
         f"{pods} pods ask for {url}",
         None,
         lambda _: Request("POST", jobs, job, {"fieldManager": "kubepane", "fieldValidation": "Strict"}),
         holds=lambda now: now is not None and not (now.get("metadata") or {}).get("deletionTimestamp"),
+        rehearsable=not before,  # its name is free only after the deletion
     )
+    again: list[Line] = [[(f"job {about.name}, which has ended, is deleted first", "soft")]] if before else []
     demand = job["spec"]["template"]["metadata"]["annotations"][DEMAND]
     limit = job["spec"].get("activeDeadlineSeconds") or 0
     return Plan(
         intent,
         title=f"Load on service {ref.namespace}/{ref.name}",
         button=f"Start {pods} load pods",
-        steps=(step,),
+        steps=(*before, step),
         lines=(
+            *again,
             [(f"job {about.name}", "fg"), ("   ", "fg"), (step.says, "accent")],
             [(f"as fast as they are answered; on a simulated cluster each asks for {demand} of CPU", "soft")],
             [(f"it ends by itself after {limit // 60} min; b again stops it", "soft")],
