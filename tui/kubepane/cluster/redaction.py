@@ -24,6 +24,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer\s+)(?!token\b)[\w.~+/=-]{6,}"), rf"\1{MASK}"),
     (re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?"), MASK),
     (re.compile(r"([a-zA-Z][\w+.-]*://)[^/\s@\"']+@"), rf"\1{MASK}@"),
+    # the address of a simulated cluster is its key: whoever knows the path is its admin
+    (re.compile(r"(https?://(?:127\.0\.0\.1|localhost)(?::\d+)?/c/)[\w-]{16,}"), rf"\1{MASK}"),
     (re.compile(rf"(?i)(\b{_ALWAYS}{_SEPARATOR}){_QUOTED_OR_WORD}"), rf"\1{MASK}"),
     (re.compile(r"(?i)(--[\w-]*(?:token|password|secret)[= ])\S+"), rf"\1{MASK}"),
     # "token: expired" is prose, "token: 8f3k…" is not: a value is a secret when it holds a digit or is long.
