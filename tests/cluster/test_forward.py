@@ -175,6 +175,15 @@ async def test_a_pod_that_takes_nothing_holds_its_client_up() -> None:
         await asyncio.wait_for(writer.drain(), 10)
 
 
+async def test_a_client_that_takes_nothing_holds_its_pod_up() -> None:
+    pod = Pod(*[b"\x00" + b"x" * (1 << 20)] * 64)
+    async with leading(pod) as listener:
+        await connect(listener)
+        await settled(lambda: listener.inward > 0)
+        await asyncio.sleep(0.1)
+        assert listener.inward < 32 << 20
+
+
 async def test_closing_cuts_what_is_connected() -> None:
     pod = Pod()
     async with leading(pod) as listener:

@@ -129,9 +129,10 @@ async def test_the_end_of_the_container_ends_what_goes_on_in_it(web: Stage) -> N
     assert await asyncio.wait_for(going, 5) == ""
 
 
-async def test_a_shell_ends_with_137_when_its_container_does() -> None:
+@pytest.mark.parametrize("way", ["deleted", "ended"])
+async def test_a_shell_ends_with_137_when_its_container_does(way: str) -> None:
     stage = Stage()
-    stage.pod(containers=[{"name": "c", "image": BOX, "command": ["sleep", "1000"]}])
+    stage.pod(containers=[{"name": "c", "image": BOX, "command": ["sleep", "30"]}])
     stage.run(5)
 
     class Session(Client):
@@ -143,8 +144,9 @@ async def test_a_shell_ends_with_137_when_its_container_does() -> None:
 
     going = asyncio.ensure_future(stage.kubelets.exec(stage.read(), "c", ["sh"], True, Session()))
     await asyncio.sleep(0)
-    stage.user.delete("pods", "default", "p", grace=0)
-    stage.run(5)
+    if way == "deleted":
+        stage.user.delete("pods", "default", "p", grace=0)
+    stage.run(5 if way == "deleted" else 60)
     assert await asyncio.wait_for(going, 5) == 137
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kubepane_embedded import podstreams
 from living import CORE, Asked, Cut, Living, living
 from ptys import Terminal
 
@@ -148,13 +149,42 @@ def test_whatever_is_printed_the_modes_are_put_back(cluster: Living, sit: Callab
     assert max(last[7], last[25]) > seat.terminal.raw.rfind(b"\x1b[?7l")
 
 
-def test_another_size_reaches_the_container(cluster: Living, sit: Callable[..., Seat]) -> None:
+def test_nothing_is_drawn_meanwhile_however_much_changes(cluster: Living, sit: Callable[..., Seat]) -> None:
+    ready(cluster, "quiet")
+    seat = sit("quiet")
+    seat.shell()
+    before = len(seat.terminal.raw)
+    for number in range(50):  # more than Textual's writer would hold before it blocks the program
+        about = {"kind": "Pod", "namespace": "shop", "name": "quiet"}
+        event = {"metadata": {"name": f"noise-{number}"}, "involvedObject": about, "reason": f"Noise{number}", "message": "x", "type": "Warning"}
+        cluster.call("POST", f"{CORE}/events", event)
+        seat.terminal.read(0.1)
+    assert len(seat.terminal.raw) == before
+    seat.type("echo alive\r")
+    seat.terminal.wait("\nalive", 3)
+    seat.type("exit\r")
+    seat.left()
+    seat.terminal.wait("Noise49")
+    seat.quit()
+
+
+def test_another_size_reaches_the_container(cluster: Living, sit: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[bytes] = []
+    resize = podstreams.Session._resize
+
+    def noted(self: podstreams.Session, data: bytes) -> None:
+        sizes.append(data)
+        resize(self, data)
+
+    monkeypatch.setattr(podstreams.Session, "_resize", noted)
     ready(cluster, "wide")
     seat = sit("wide")
     seat.shell()
+    assert [json.loads(size) for size in sizes] == [{"Width": 120, "Height": 40}]
     seat.terminal.resize(90, 30)
     seat.type("echo sized\r")
     seat.terminal.wait("\nsized")
+    assert json.loads(sizes[-1]) == {"Width": 90, "Height": 30}
     seat.type("exit\r")
     seat.left()
     assert all(len(line.rstrip()) <= 90 for line in seat.terminal.screen.display)
