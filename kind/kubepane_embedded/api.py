@@ -164,7 +164,8 @@ class Api(World):
         for part, value in old.obj.items():  # unchanged parts keep their old dict: versions in the ring share memory
             if part != "metadata" and obj.get(part) == value:
                 obj[part] = value
-        if is_deleting(obj) and deletion.is_finished(resource, obj):  # not written once more: it goes as it last was, and the answer has no new version
+        # not written once more: it goes as it last was, and the answer has no new version
+        if is_deleting(obj) and deletion.is_finished(resource, obj):
             self.storage.remove(resource.storage, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
             return Stored(obj, old.revision, owners)
         return self.storage.put(resource.storage, obj, owners)
