@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -182,6 +182,20 @@ async def test_a_cut_link_is_an_ending_without_a_code() -> None:
         assert execution.ending == Ending(None, "the link was cut: connection cut")
         with pytest.raises(Unreachable):
             await execution.type(b"x")
+
+
+async def test_a_command_that_ends_before_anything_is_sent_to_it_still_says_why() -> None:
+    async def script(socket: web.WebSocketResponse) -> None:
+        await socket.send_bytes(b'\x03{"status":"Failure","message":"no exec found"}')
+        await socket.close()
+
+    async with serving(talk(script)) as server, at(to(server.url)) as api:
+        execution = await begin(api)
+        await asyncio.sleep(0.05)  # the server has hung up by now
+        with suppress(Unreachable):
+            await execution.resize(80, 24)
+        await heard(execution)
+        assert execution.ending == Ending(None, "no exec found")
 
 
 async def test_a_goodbye_without_a_status_is_no_success() -> None:

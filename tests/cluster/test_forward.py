@@ -131,11 +131,13 @@ async def test_a_client_that_is_gone_is_not_waited_for_for_ever(monkeypatch: pyt
 
 
 async def test_what_the_node_says_is_kept_and_the_client_sees_a_failure() -> None:
-    async with leading(Pod(b"\x01error forwarding port 80:\nconnection refused", None), Pod(b"\x00ok", None)) as listener:
+    async with leading(
+        Pod(b"\x01error forwarding port 80 to pod abc/d, uid : dial tcp:\nconnection refused", None), Pod(b"\x00ok", None)
+    ) as listener:
         reader, _ = await connect(listener)
         with pytest.raises(ConnectionResetError):
             await reader.read()
-        assert listener.trouble == "error forwarding port 80: connection refused"
+        assert listener.trouble == "dial tcp: connection refused"
         reader, _ = await connect(listener)
         assert await reader.read() == b"ok"  # one that goes well, after it
         await settled(lambda: listener.connections == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from kubepane.acting.plan import Unfit
 from kubepane.cluster import exec as execs, kinds as k, resources as r
 from kubepane.cluster.access import needs
-from kubepane.cluster.errors import ClusterError, Forbidden, NotFound, ReadOnly
+from kubepane.cluster.errors import ClusterError, Forbidden, NotFound, ReadOnly, Unreachable
 from kubepane.cluster.exec import Execution
 from kubepane.cluster.session import Session
 from kubepane.cluster.writing import Ref, uid_of
@@ -174,5 +175,6 @@ async def enter(session: Session, room: Room, columns: int, rows: int) -> Visit:
     except Forbidden as error:
         raise ClusterError(missing(error, room.ref, "exec")) from None
     visit = Visit(session, room, execution)
-    await visit.resize(columns, rows)
+    with suppress(Unreachable):  # it has ended already: its output says why
+        await visit.resize(columns, rows)
     return visit

@@ -85,25 +85,17 @@ class Execution:
         """Sends keys to it.
 
         Raises:
-            Unreachable: the link is cut.
+            Unreachable: the link is cut, or it has ended: `output` tells which.
         """
         for start in range(0, len(data), CHUNK):
             await self._send(STDIN, data[start : start + CHUNK])
 
     async def resize(self, columns: int, rows: int) -> None:
-        """Tells it the size of the terminal.
-
-        Raises:
-            Unreachable: the link is cut.
-        """
+        """Tells it the size of the terminal; raises as `type` does."""
         await self._send(RESIZE, msgspec.json.encode({"Width": columns, "Height": rows}))
 
     async def _send(self, channel: int, data: bytes) -> None:
-        try:
-            await self._socket.send(bytes([channel]) + data)
-        except Unreachable as error:
-            self.ending = self.ending or Ending(None, f"the link was cut: {error}")
-            raise
+        await self._socket.send(bytes([channel]) + data)
 
     async def close(self) -> None:
         """Ends the session; a program that still runs gets a hang-up from its node."""

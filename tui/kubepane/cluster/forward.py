@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ HERE = "127.0.0.1"  # nobody but this machine
 CHUNK = 32 << 10  # bytes in one message
 LINGER = 10.0  # seconds without a byte after which a connection is closed whose client has nothing more to say
 DATA, ERROR = b"\x00", b"\x01"
+_WHERE = re.compile(r"^error forwarding port \d+ to pod [^,]*, uid [^:]*: ")  # how a node begins: all of it is known here
 _HEAD = 2  # bytes of the port's number, the first that each channel carries
 
 
@@ -192,7 +194,7 @@ class Connection:
                 self._begun.add(channel)
                 data = data[_HEAD:]
             if channel == ERROR and data:
-                return one_line(data.decode("utf-8", "replace"))
+                return one_line(_WHERE.sub("", data.decode("utf-8", "replace")))
             if channel == DATA and data:
                 self._got += len(data)
                 self._count(len(data), 0)

@@ -139,6 +139,9 @@ class ForwardCards:
 
     def _changed(self) -> None:
         self._bars()
+        for one in self.forwards.open:
+            if one.listener.trouble and one.state is State.OPEN:
+                self._say(f"{one.says}: {one.listener.trouble}", bad=True)
         if self._card is not None and not self._due:
             self._due = True
             asyncio.get_running_loop().call_later(EVERY, self._draw)
@@ -183,8 +186,9 @@ def _aside(forward: Forward) -> str:
     listener = forward.listener
     if forward.state is State.WAITING:
         return forward.text
-    trouble = f"  {listener.trouble[:40]}" if listener.trouble else ""
-    return f"{listener.connections} open of {listener.served}  {_bytes(listener.inward)} in  {_bytes(listener.outward)} out{trouble}"
+    if listener.trouble:
+        return f"failed: {listener.trouble[:48]}"
+    return f"{listener.connections} open of {listener.served}  {_bytes(listener.inward)} in  {_bytes(listener.outward)} out"
 
 
 def _bytes(count: int) -> str:

@@ -187,7 +187,7 @@ class Handover:
                 job.cancel()
             ended = await asyncio.gather(*jobs, return_exceptions=True)
         for error in ended:
-            if isinstance(error, Exception) and not isinstance(error, OSError | Unreachable):  # those are ends like any other
+            if isinstance(error, Exception) and not isinstance(error, OSError):  # a terminal that went away is an end like any other
                 raise error
 
     async def _show(self, output: _Output) -> None:
@@ -201,7 +201,8 @@ class Handover:
             if passed is None:
                 return
             if passed:
-                await self._talk.type(passed)
+                with contextlib.suppress(Unreachable):  # who listens to the output hears of the end, and why
+                    await self._talk.type(passed)
 
     async def _keys(self) -> bytes:
         """The next keys, b"" when the terminal hung up."""
@@ -219,7 +220,8 @@ class Handover:
             await self._resized.wait()
             self._resized.clear()
             size = os.get_terminal_size(self._display)
-            await self._talk.resize(size.columns, size.lines)
+            with contextlib.suppress(Unreachable):
+                await self._talk.resize(size.columns, size.lines)
 
 
 def can_lend(app: App[Any]) -> bool:
