@@ -156,7 +156,9 @@ class Visit:
             return f"left after {lasted}"
         if self._without_shell:
             return "the image has no shell: kubectl debug can bring one along"
-        return f"exit code {ending.code} after {lasted}" if ending.code is not None else f"{ending.text} (after {lasted})"
+        if ending.code is not None:
+            return f"exit code {ending.code} after {lasted}"
+        return ending.text if lasted == "0s" else f"{ending.text} (after {lasted})"
 
 
 async def enter(session: Session, room: Room, columns: int, rows: int) -> Visit:
