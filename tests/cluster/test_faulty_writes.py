@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from aiohttp import web
 
 from kubepane.cluster import audit_file, kinds as k, writer as writing_room
 from kubepane.cluster.api import MERGE_PATCH
-from kubepane.cluster.budget import Budget
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.cluster.writing import End, Outcome, Raw, Ref, Request, Step, preconditions, uid_of
 from kubepane_embedded.clock import VirtualClock
 from kubepane_embedded.cluster import EmbeddedCluster
 from kubepane_embedded.errors import ApiError
+from unlimited import unlimited
 
 PARTS, EACH, OBJECTS = 8, 250, 12
 KIND = k.CONFIGMAPS
@@ -232,7 +233,7 @@ async def change(faulty: Faulty, session: Session, dice: random.Random, value: s
     name, trouble = name_of(dice.randrange(OBJECTS)), dice.choice(TROUBLES)
     shown = step(json.loads(await session.api.get(f"{KIND.path('default')}/{name}")), value)
     rivals = [dice.choice((faulty.touched, faulty.touched, faulty.changed, faulty.replaced)) for _ in range(dice.choice((0, 0, 0, 1, 1, 3)))]
-    faulty.rival = [lambda rival=rival: rival(name) for rival in rivals]
+    faulty.rival = [partial(rival, name) for rival in rivals]
     faulty.expect(trouble)
     outcome = await session.writer.perform(shown)
     return f"{trouble.name}, {[rival.__name__ for rival in rivals]}", outcome
@@ -240,7 +241,7 @@ async def change(faulty: Faulty, session: Session, dice: random.Random, value: s
 
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_what_was_confirmed_happens_once_and_is_told(part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Budget.__init__.__kwdefaults__, "rate", 1e4)
+    unlimited(monkeypatch)
     monkeypatch.setattr(writing_room, "PAUSE", 0.0001)
     monkeypatch.setattr(writing_room, "LOOKS", (0.005, 0.01, 0.015, 0.02, 0.03, 0.03, 0.03, 0.05, 0.1, 0.2))
     dice, ends = random.Random(part), Counter[End]()

@@ -14,11 +14,11 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from kubepane.app import KubepaneApp
-from kubepane.cluster.budget import Budget
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane_widgets.pane import Pane
 from living import Asked, Living
+from unlimited import unlimited
 
 UPGRADES = ("/exec", "/attach", "/portforward", "/proxy")
 
@@ -34,7 +34,7 @@ async def acted(
 ) -> AsyncIterator[tuple[KubepaneApp, Pilot[int]]]:
     """The dashboard once its first rows are there. It does not end by a key; what fails in the background fails the test."""
     monkeypatch.setenv("XDG_STATE_HOME", str(state))
-    monkeypatch.setitem(Budget.__init__.__kwdefaults__, "rate", 1e4)  # no hand is as fast as a test
+    unlimited(monkeypatch)
     monkeypatch.setattr(KubepaneApp, "exit", lambda *_, **__: None)
     failed: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
