@@ -101,6 +101,7 @@ class Faulty:
 
     Attributes:
         made: the values that were written, each time that one was.
+        over: the uid of the object that each was written to, and the value that it had.
         rival: somebody else, who writes right before the next changes are handled.
     """
 
@@ -108,6 +109,7 @@ class Faulty:
     trouble: Trouble = TROUBLES[0]
     left: int = 0
     made: Counter[str] = field(default_factory=Counter)
+    over: dict[str, tuple[str, str]] = field(default_factory=dict)
     rival: list[Callable[[], None]] = field(default_factory=list)
     down_until: float = 0.0
     later: list[asyncio.Task[None]] = field(default_factory=list)
@@ -143,9 +145,11 @@ class Faulty:
         return done if trouble.after is None else self._spoiled(request, trouble, trouble.after())
 
     async def _made(self, request: Any, path: str, handle: Any, body: Any) -> Any:
+        before = self.cluster.core.client("judge").get("configmaps", "default", path.rpartition("/")[2])
         done = await handle(request, path)
         if done.status < 300:
             self.made[body["data"]["value"]] += 1
+            self.over[body["data"]["value"]] = (uid_of(before), value_of(before))
         return done
 
     async def _made_late(self, seconds: float, *change: Any) -> None:
@@ -236,7 +240,13 @@ async def change(faulty: Faulty, session: Session, dice: random.Random, value: s
     faulty.rival = [partial(rival, name) for rival in rivals]
     faulty.expect(trouble)
     outcome = await session.writer.perform(shown)
+    await asyncio.gather(*faulty.later)
     return f"{trouble.name}, {[rival.__name__ for rival in rivals]}", outcome
+
+
+def seen(outcome: Outcome) -> tuple[str, str]:
+    """The object and the value that the user saw."""
+    return uid_of(outcome.step.raw), value_of(outcome.step.raw)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -249,6 +259,7 @@ async def test_what_was_confirmed_happens_once_and_is_told(part: int, tmp_path: 
         for number in range(EACH):
             about, outcome = await change(faulty, session, dice, f"ours-{number}")
             assert faulty.made[f"ours-{number}"] == (1 if outcome.good else 0), (number, about, outcome.end, outcome.text)
+            assert faulty.over.get(f"ours-{number}", seen(outcome)) == seen(outcome), (number, about, "written over what nobody was shown")
             assert outcome.end is not End.UNKNOWN or "rival" in outcome.text or "changed" in about or "replaced" in about, (about, outcome.text)
             ends[outcome.end] += 1
         lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
