@@ -76,6 +76,9 @@ class Stream:
 
     async def prove(self) -> None:
         """Somebody who means it is obeyed: else the streams before would prove nothing."""
+        await self._home()
+        self.fingers.resize(160, 50)
+        await asyncio.sleep(0.2)  # Textual takes its time with a size
         for _ in range(40):
             if self.written:
                 return
@@ -88,15 +91,15 @@ class Stream:
             await self._home()
             await until(lambda: all(each.outcomes or each.ended for each in self.changes.effects))
             self._judge()
-        raise AssertionError("nothing was ever confirmed")
+        pytest.fail("\n".join(("nothing was ever confirmed", *self.seen.log[-40:])))
 
     async def _carefully(self, disturbed: float) -> None:
         """What somebody does who means it, and now and then something in between."""
         card = self.app.screen
         name = card._ask if isinstance(card, Card) else ""
-        for pressed in (*name, "tab", "enter"):
+        for pressed in ("ctrl+u", *name, "tab", "enter"):
             self.seen.look(self.app.screen)
-            self.seen.time.now += 0.4
+            self.seen.time.now += 0.01 if self.dice.random() < disturbed else 0.4
             self.fingers.key(pressed)
             await self.fingers.rest()
             if self.dice.random() < disturbed:
