@@ -33,6 +33,7 @@ from kubepane.cluster.writing import Outcome, Ref
 
 AGAIN = 5.0  # seconds until an unusable kubeconfig is read again: somebody may be mending it
 VERSION_AGAIN = 30.0
+IDENTITY_AGAIN = 60.0  # seconds until it is asked again whether this is still the same cluster, for the header
 HEAD_START = 0.4  # seconds that the first kind goes before the others, at most
 _WITH_USAGE = (k.PODS, k.NODES, k.AUTOSCALERS)  # kinds whose panes show usage
 
@@ -188,7 +189,7 @@ class Session:
                 await asyncio.sleep(VERSION_AGAIN)
 
     async def _learn_identity(self) -> None:
-        """Asks which cluster this is, until it says so or will not. Later the watch of the namespaces tells, and changes ask before."""
+        """Asks which cluster this is, now and then; the watch of the namespaces tells as well, and changes ask before."""
         assert self.pin is not None
         spaces = self.stores.namespaces
 
@@ -201,11 +202,12 @@ class Session:
         while True:
             try:
                 await self.pin.check()
-                return
             except OtherCluster:
                 return
             except ClusterError:
                 await asyncio.sleep(VERSION_AGAIN)
+            else:
+                await asyncio.sleep(IDENTITY_AGAIN)
 
     def _warn_of_identity(self, text: str) -> None:
         self.journal.write("cluster", text)
