@@ -97,9 +97,9 @@ class Stream:
         """What somebody does who means it, and now and then something in between."""
         card = self.app.screen
         name = card._ask if isinstance(card, Card) else ""
-        for pressed in ("ctrl+u", *name, "tab", "enter"):
+        for pressed in (*(("ctrl+u", *name) if name else ()), "tab", "enter"):
             self.seen.look(self.app.screen)
-            self.seen.time.now += 0.01 if self.dice.random() < disturbed else 0.4
+            self.seen.time.now += self.dice.choice((0.01, 0.1)) if self.dice.random() < disturbed else 0.4
             self.fingers.key(pressed)
             await self.fingers.rest()
             if self.dice.random() < disturbed:
