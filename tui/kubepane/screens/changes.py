@@ -93,7 +93,11 @@ class Changes:
         spaces = sorted({ref.namespace for ref in refs if ref.namespace})
         target = self._session.target
         tone = "bad" if target is not None and target.protected else "muted"
-        return [(self._session.context or "no context", tone), *([(f"  ns {', '.join(spaces[:3])}", "muted")] if spaces else [])]
+        context, cluster = self._session.context, target.cluster if target is not None else ""
+        where: list[Span] = [(context or "no context", tone)]
+        if cluster not in ("", context):  # where the context is called like its cluster, once is enough
+            where.append((f" on {cluster}", tone))
+        return [*where, *([(f"  ns {', '.join(spaces[:3])}", "muted")] if spaces else [])]
 
     async def _fill(self, card: Card, intent: Intent, plans: list[Plan], notice: str) -> None:
         try:
