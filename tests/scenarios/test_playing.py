@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from kubepane.app import KubepaneApp, Play
+from kubepane.app import KubepaneApp
 from kubepane.scenarios.book import chosen
 from kubepane.scenarios.player import Reading
-from kubepane.screens.playing import PlayingScreen
+from kubepane.screens.playing import Play, PlayingScreen
 from scenarios.theatre import Theatre, theatre
 
 
@@ -43,7 +43,7 @@ class Audience:
 @asynccontextmanager
 async def audience(tmp_path: Path, name: str, size: tuple[int, int] = (80, 24), lasting: bool = False) -> AsyncIterator[Audience]:
     async with theatre(tmp_path, begun=False) as here:
-        app = KubepaneApp(here.session, play=Play(chosen(name), lasting, Reading(least=3600.0)))
+        app = KubepaneApp(here.session, first=Play(chosen(name), lasting, Reading(least=3600.0)).screen)
         async with app.run_test(size=size) as pilot:
             yield Audience(app, pilot, here)
 

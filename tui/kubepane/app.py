@@ -10,8 +10,7 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -23,33 +22,17 @@ from kubepane.cluster.clock import Clock
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
-from kubepane.scenarios.chapter import Chapter
-from kubepane.scenarios.player import CALM, Player, Reading
 from kubepane.screens.operating import OperatingScreen
-from kubepane.screens.playing import PlayingScreen
 from kubepane.screens.rate import Rate
 from kubepane.terminal import Terminal
 from kubepane_widgets.diff import DiffApp
 from kubepane_widgets.nocolor import NoColor
 from kubepane_widgets.palette import THEMES, tones
 
+First = Callable[[Session], OperatingScreen]
+"""Makes the screen that the program begins with."""
 LENT = 1.0  # seconds that a session has to give the terminal back when the program is ended
 SETTLED_AFTER = 3.0  # seconds: the first lists are in
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """Chapters to play on the dashboard.
-
-    Attributes:
-        chapters: in order.
-        lasting: whether the cluster lives on when the program ends.
-        reading: how long captions stay.
-    """
-
-    chapters: tuple[Chapter, ...]
-    lasting: bool = False
-    reading: Reading = CALM
 
 
 class KubepaneApp(DiffApp[int]):
@@ -60,10 +43,10 @@ class KubepaneApp(DiffApp[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, session: Session, keys: dict[str, str] | None = None, play: Play | None = None) -> None:
+    def __init__(self, session: Session, keys: dict[str, str] | None = None, first: First = OperatingScreen) -> None:
         super().__init__()
         self.session = session
-        self._play = play
+        self._first = first
         self.loop: asyncio.AbstractEventLoop | None = None
         self.lent: asyncio.Task[None] | None = None  # who has the terminal now
         self.ascii = session.options.ascii or not _speaks_unicode()
@@ -92,10 +75,7 @@ class KubepaneApp(DiffApp[int]):
         return variables | tones(variables)
 
     def on_mount(self) -> None:
-        if (play := self._play) is None:
-            self.push_screen(OperatingScreen(self.session))
-        else:
-            self.push_screen(PlayingScreen(self.session, Player(self.session, play.chapters, reading=play.reading), play.lasting))
+        self.push_screen(self._first(self.session))
         self.loop = asyncio.get_running_loop()
         self.call_after_refresh(self.session.start)  # the client library is imported after the first paint
         self.set_timer(SETTLED_AFTER, _collect)
@@ -140,28 +120,28 @@ def _speaks_unicode() -> bool:
     return encoding.lower().replace("-", "") in ("utf8", "utf16")
 
 
-def run(options: Options, clock: Clock | None = None, play: Play | None = None) -> int:
+def run(options: Options, clock: Clock | None = None, first: First = OperatingScreen) -> int:
     """Shows the dashboard until the user leaves it.
 
     Args:
         options: of the command line.
         clock: the machine's, unless the cluster lives at another pace.
-        play: chapters that are played on it, None for none.
+        first: makes the screen to begin with.
 
     Returns:
         The exit code.
     """
     settings = config.load(options)
-    return show(Session(config.apply(settings, options), clock=clock), settings, play)
+    return show(Session(config.apply(settings, options), clock=clock), settings, first)
 
 
-def show(session: Session, settings: config.Config, play: Play | None = None) -> int:
+def show(session: Session, settings: config.Config, first: First = OperatingScreen) -> int:
     """Shows a session until the user leaves it.
 
     Returns:
         The exit code.
     """
-    app = KubepaneApp(session, settings.keys, play)
+    app = KubepaneApp(session, settings.keys, first)
 
     def leave(code: int) -> None:
         app.call_later(app.leave, code)

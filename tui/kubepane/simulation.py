@@ -38,7 +38,9 @@ def demo(options: Options, speed: float, seed: int, chapters: Sequence[Chapter] 
     Returns:
         The exit code.
     """
-    from kubepane.app import Play, run  # Textual: only where something is drawn
+    from kubepane.app import run  # Textual: only where something is drawn
+    from kubepane.screens.operating import OperatingScreen  # the same
+    from kubepane.screens.playing import Play  # the same
 
     cluster = seeded(Wanted(speed, seed, story=bool(chapters)))
     if not chapters:
@@ -52,6 +54,6 @@ def demo(options: Options, speed: float, seed: int, chapters: Sequence[Chapter] 
     try:
         clock = SpedClock(speed, cluster.core.clock.now()) if speed != 1 else None
         alone = replace(at_home(options), kubeconfig=str(kubeconfig), context="")
-        return run(alone, clock, Play(tuple(chapters)) if chapters else None)
+        return run(alone, clock, Play(tuple(chapters)).screen if chapters else OperatingScreen)
     finally:
         served.stop()

@@ -44,7 +44,8 @@ def here(options: Options, chapters: Sequence[Chapter]) -> int:
     Returns:
         The exit code.
     """
-    from kubepane.app import Play, run  # Textual: only where something is drawn
+    from kubepane.app import run  # Textual: only where something is drawn
+    from kubepane.screens.playing import Play  # the same
 
     settled = config.apply(config.load(options), options)
     if settled.read_only:
@@ -55,7 +56,7 @@ def here(options: Options, chapters: Sequence[Chapter]) -> int:
         return _sorry("there is no terminal to ask at, and a scenario changes the cluster")
     if not _agreed(target, chapters):
         return _sorry("not done")
-    return run(at_home(options), None, Play(tuple(chapters), lasting=True))
+    return run(at_home(options), None, Play(tuple(chapters), lasting=True).screen)
 
 
 def _agreed(target: Target, chapters: Sequence[Chapter]) -> bool:

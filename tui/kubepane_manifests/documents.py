@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 Object = dict[str, Any]
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
@@ -15,18 +14,24 @@ class Unbuildable(Exception):
     """A set that cannot be made into objects; the text names the file and what is wrong."""
 
 
-_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
-# YAML as Kubernetes reads it: it knows no dates, so that `2026-01-02` stays a text.
-_RESOLVERS = {first: [(tag, form) for tag, form in known if tag != _TIMESTAMP] for first, known in _BASE.yaml_implicit_resolvers.items()}
-_LOADER: Any = type("_Loader", (_BASE,), {"yaml_implicit_resolvers": _RESOLVERS})
-
-
 def parse(text: str, where: Path) -> list[Any]:
     """The documents of a text that are not empty."""
+    import yaml  # late: ten milliseconds that most starts of the program never need
+
     try:
-        return [one for one in yaml.load_all(text, _LOADER) if one is not None]
+        return [one for one in yaml.load_all(text, _loader()) if one is not None]
     except yaml.YAMLError as error:
         raise Unbuildable(f"{where}: {' '.join(str(error).split())}") from None
+
+
+@cache
+def _loader() -> Any:
+    """YAML as Kubernetes reads it: it knows no dates, so that `2026-01-02` stays a text."""
+    import yaml  # late: see parse
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
+    resolvers = {first: [(tag, form) for tag, form in known if tag != _TIMESTAMP] for first, known in base.yaml_implicit_resolvers.items()}
+    return type("_Loader", (base,), {"yaml_implicit_resolvers": resolvers})
 
 
 def load(path: Path) -> list[Any]:

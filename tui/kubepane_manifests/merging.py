@@ -9,8 +9,6 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-import jsonpatch
-
 from kubepane_manifests.documents import Object, Unbuildable
 
 DIRECTIVE = "$patch"
@@ -56,6 +54,8 @@ def _merged_list(old: list[Any], patch: list[Any], key: str, field: str) -> list
 
 def patched(obj: Object, operations: list[Any]) -> Object:
     """An object after a JSON patch (RFC 6902)."""
+    import jsonpatch  # late: most starts of the program never need it
+
     try:
         result: Object = jsonpatch.apply_patch(obj, operations)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:

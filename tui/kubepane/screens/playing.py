@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kubepane.actions import Action
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.session import Session
-from kubepane.scenarios.chapter import Look
-from kubepane.scenarios.player import KINDS, Player
+from kubepane.scenarios.chapter import Chapter, Look
+from kubepane.scenarios.player import CALM, KINDS, Player, Reading
 from kubepane.screens import caption
 from kubepane.screens.operating import OperatingScreen
 from kubepane_widgets.lines import Line
@@ -112,3 +112,22 @@ class PlayingScreen(OperatingScreen):
         self._quitting = True
         self.player.leave()
         self.pacer.changed()
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Chapters to play on the dashboard.
+
+    Attributes:
+        chapters: in order.
+        lasting: whether the cluster lives on when the program ends.
+        reading: how long captions stay.
+    """
+
+    chapters: tuple[Chapter, ...]
+    lasting: bool = False
+    reading: Reading = CALM
+
+    def screen(self, session: Session) -> PlayingScreen:
+        """The screen that plays them."""
+        return PlayingScreen(session, Player(session, self.chapters, reading=self.reading), self.lasting)
