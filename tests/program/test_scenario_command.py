@@ -10,6 +10,7 @@ import pytest
 from kubepane import cli, staging
 from kubepane.cluster.options import Options
 from kubepane.scenarios.book import CHAPTERS
+from kubepane.screens.playing import Play
 
 KUBECONFIG = """
 apiVersion: v1
@@ -31,9 +32,10 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The chapters that the dashboard was asked to play."""
     found: list[tuple[str, ...]] = []
 
-    def run(options: object, clock: object, play: object) -> int:
-        assert play.lasting  # type: ignore[attr-defined]
-        found.append(tuple(chapter.name for chapter in play.chapters))  # type: ignore[attr-defined]
+    def run(options: object, clock: object, first: object) -> int:
+        play: Play = first.__self__  # type: ignore[attr-defined]
+        assert play.lasting
+        found.append(tuple(chapter.name for chapter in play.chapters))
         return 0
 
     monkeypatch.setattr("kubepane.app.run", run)
