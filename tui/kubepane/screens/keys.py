@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from textual.binding import Binding, BindingType
 
@@ -19,6 +20,14 @@ def bindings(actions: Iterable[Action]) -> list[BindingType]:
         elif action.keys:
             out.append(Binding(",".join(action.keys), action.name, action.title, show=False, id=action.name))
     return out
+
+
+@cache
+def of_pane(actions: tuple[Action, ...], pane: str) -> tuple[Action, ...]:
+    """Those that work on a pane: where two have the same key, the pane's own one."""
+    own = sorted((a for a in actions if not a.panes or pane in a.panes), key=lambda a: not a.panes)
+    kept = {a.name for i, a in enumerate(own) if not any(set(a.keys) & set(before.keys) for before in own[:i])}
+    return tuple(a for a in actions if a.name in kept)
 
 
 def footer(actions: Iterable[Action], cells: int, dim: Callable[[Action], bool]) -> Line:

@@ -33,6 +33,7 @@ from kubepane_widgets.pane import Pane
 from kubepane_widgets.prompt import Prompt
 
 _BREATH = 0.002  # seconds for others between two slices
+_NAMES = frozenset(action.name for action in DASHBOARD)
 _PERIOD = 0.095  # seconds between two drawings of data: a change that just missed one is on screen within 0.1 s
 
 
@@ -235,14 +236,12 @@ class PanesScreen(PromptScreen[None]):
         return []
 
     def _actions(self) -> list[Action]:
-        """Those that work on the current pane: where two have the same key, the pane's own one."""
-        own = sorted((a for a in DASHBOARD if not a.panes or self.current in a.panes), key=lambda a: not a.panes)
-        kept = {a.name for i, a in enumerate(own) if not any(set(a.keys) & set(before.keys) for before in own[:i])}
-        return [a for a in DASHBOARD if a.name in kept]
+        """Those that work on the current pane."""
+        return list(keys.of_pane(DASHBOARD, self.current))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's hook: an action of other panes leaves its key to whoever else has it."""
-        return not any(a.name == action for a in DASHBOARD) or any(a.name == action for a in self._actions())
+        return action not in _NAMES or any(a.name == action for a in keys.of_pane(DASHBOARD, self.current))
 
     def _dim(self, action: Action) -> bool:
         """Whether an action cannot be done now: nothing is selected, or the right for it is missing."""
