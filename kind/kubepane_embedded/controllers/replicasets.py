@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from kubepane_embedded.client import Client
@@ -14,7 +14,7 @@ from kubepane_embedded.controllers.podcontrol import PodControl, controlled_by, 
 from kubepane_embedded.core import Core
 from kubepane_embedded.errors import ApiError
 from kubepane_embedded.meta import Key, Object, clone, controller_of, is_deleting, key_of, labels_of, uid_of
-from kubepane_embedded.podfacts import condition, is_active, is_available, is_finished, is_ready, ready_since
+from kubepane_embedded.podfacts import condition, is_active, is_available, is_finished, is_ready, until_available
 from kubepane_embedded.recorder import Recorder
 from kubepane_embedded.selectors import LabelSelector
 from kubepane_embedded.workqueue import WorkQueue
@@ -124,7 +124,7 @@ class ReplicaSetController:
             _put_status(self._client, replica_set, status)
         minimum = replica_set["spec"].get("minReadySeconds") or 0
         if minimum and status.get("readyReplicas", 0) != status.get("availableReplicas", 0):
-            self._queue.add_after(key_of(replica_set), _next_available(pods, minimum, now))
+            self._queue.add_after(key_of(replica_set), until_available(pods, minimum, now))
 
 
 def _put_status(client: Client, replica_set: Object, status: dict[str, Any]) -> None:
@@ -184,10 +184,3 @@ def _conditions(replica_set: Object, missing: int, refusal: ApiError | None, now
     reason = "FailedCreate" if missing > 0 else "FailedDelete"
     failure = {"type": FAILURE, "status": "True", "lastTransitionTime": now, "reason": reason, "message": str(refusal)}
     return [*present, failure]
-
-
-def _next_available(pods: list[Object], minimum: int, now: datetime) -> float:
-    """Seconds until the next ready pod has been so for long enough."""
-    moments = [since + timedelta(seconds=minimum) for since in (ready_since(pod) for pod in pods if is_ready(pod)) if since is not None]
-    waits = [(moment - now).total_seconds() for moment in moments if moment > now]
-    return min(waits, default=float(minimum))
