@@ -43,8 +43,8 @@ def services_of(obj: Object, stores: Stores) -> list[Ref]:
         labels = obj.spec.template.metadata.labels or {}
         return [
             Ref(k.SERVICES, one.metadata.namespace, one.metadata.name, one.metadata.uid)
-            for one in stores.services
-            if one.metadata.namespace == obj.metadata.namespace and matches_map(one.spec.selector, labels)
+            for one in stores.services.by("namespace", obj.metadata.namespace)
+            if matches_map(one.spec.selector, labels)
         ]
     return []
 
