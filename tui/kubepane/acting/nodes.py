@@ -80,11 +80,7 @@ def _taint_step(ref: Ref, node: Raw, change: Callable[[Taints], Taints]) -> Step
     new = [text_of(one) for one in after if one not in before]
     says = ", ".join([*(f"− {text}" for text in gone), *(f"+ {text}" for text in new)]) or "nothing changes"
     # whoever else changes other taints meanwhile does not matter: the change is worked out anew from what is there then
-    return Step(_fixed(ref, node), says, node, request, holds=lambda now: now is not None and change(taints_of(now)) == taints_of(now))
-
-
-def _fixed(ref: Ref, raw: Raw) -> Ref:
-    return Ref(ref.kind, ref.namespace, ref.name, uid_of(raw))
+    return Step(ref, says, node, request, holds=lambda now: now is not None and change(taints_of(now)) == taints_of(now))
 
 
 def _lines(steps: Iterable[Step]) -> tuple[Line, ...]:
@@ -208,7 +204,7 @@ def cordon_step(ref: Ref, node: Raw, wanted: bool) -> Step:
         return Request("PATCH", ref.path, {"metadata": preconditions(now), "spec": {"unschedulable": wanted or None}}, {}, STRATEGIC_PATCH)
 
     says = "takes no new pods" if wanted else "takes pods again"
-    return Step(_fixed(ref, node), says, node, request, cordoned, lambda now: now is not None and cordoned(now) == wanted)
+    return Step(ref, says, node, request, cordoned, lambda now: now is not None and cordoned(now) == wanted)
 
 
 def _cordon(intent: Intent, nodes: Sequence[Raw], scene: Scene, wanted: bool) -> Plan:

@@ -17,7 +17,7 @@ from kubepane.cluster import kinds as k
 from kubepane.cluster.api import MERGE_PATCH, STRATEGIC_PATCH
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.stores import Stores
-from kubepane.cluster.writing import Raw, Ref, Request, Step, preconditions, uid_of
+from kubepane.cluster.writing import Raw, Ref, Request, Step, preconditions
 from kubepane.views.command import words
 from kubepane_widgets.lines import Line
 
@@ -37,10 +37,6 @@ def _paused(raw: Raw | None) -> bool:
 
 def _restarted(raw: Raw | None) -> str:
     return str(((template_of(raw).get("metadata") or {}).get("annotations") or {}).get(RESTARTED) or "")
-
-
-def _fixed(ref: Ref, raw: Raw) -> Ref:
-    return Ref(ref.kind, ref.namespace, ref.name, uid_of(raw))
 
 
 def _plan(
@@ -85,7 +81,7 @@ def restart(intent: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
             change = {"metadata": preconditions(present), "spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}}
             return Request("PATCH", ref.path, change, {}, STRATEGIC_PATCH)
 
-        return Step(_fixed(ref, raw), "all its pods are replaced", raw, request, template_of, lambda seen: _restarted(seen) == now)
+        return Step(ref, "all its pods are replaced", raw, request, template_of, lambda seen: _restarted(seen) == now)
 
     steps = [step(ref, raw) for ref, raw in zip(intent.targets, raws, strict=True)]
     return _plan(intent, "restart", steps, scene, _says(steps), lambda stores, _: progress.rolled_out(intent.targets, stores))
@@ -105,7 +101,7 @@ def _pausing(intent: Intent, raws: Sequence[Raw], scene: Scene, verb: str) -> Pl
             return Request("PATCH", ref.path, {"metadata": preconditions(present), "spec": {"paused": wanted or None}}, {}, MERGE_PATCH)
 
         says = "changes of its template start no rollout" if wanted else "its rollout goes on"
-        return Step(_fixed(ref, raw), says, raw, request, _paused, lambda seen: seen is not None and _paused(seen) == wanted)
+        return Step(ref, says, raw, request, _paused, lambda seen: seen is not None and _paused(seen) == wanted)
 
     steps = [step(ref, raw) for ref, raw in zip(intent.targets, raws, strict=True)]
     follow = settled if wanted else lambda stores, _: progress.rolled_out(intent.targets, stores)
@@ -177,7 +173,7 @@ def _back(ref: Ref, raw: Raw, target: Revision, says: str) -> Step:
     def there(seen: Raw | None) -> bool:
         return seen is not None and not differing.lines(revisions.plain(template_of(seen)), target.template)
 
-    return Step(_fixed(ref, raw), says, raw, request, template_of, there)
+    return Step(ref, says, raw, request, template_of, there)
 
 
 _WANTS = (*ROLLED, k.REPLICASETS, k.PODS)

@@ -51,7 +51,6 @@ def plan(intent: Intent, scales: Sequence[Raw], scene: Scene) -> Plan:
 
 
 def _step(ref: Ref, scale: Raw, wanted: int) -> Step:
-    fixed = Ref(ref.kind, ref.namespace, ref.name, uid_of(scale))
     path = f"{ref.path}/scale"
 
     def request(now: Raw) -> Request:
@@ -59,7 +58,7 @@ def _step(ref: Ref, scale: Raw, wanted: int) -> Step:
         return Request("PUT", path, {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": {"replicas": wanted}})
 
     return Step(
-        fixed,
+        ref,
         f"replicas {replicas_of(scale)} → {wanted}",
         scale,
         request,

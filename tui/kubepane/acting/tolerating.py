@@ -65,8 +65,7 @@ def tolerate(intent: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
         return Request("PATCH", ref.path, change, {}, STRATEGIC_PATCH)
 
     says = "tolerates " + ", ".join(str(text) for text in intent.args["taints"])
-    fixed = Ref(ref.kind, ref.namespace, ref.name, uid_of(raw))
-    step = Step(fixed, says, raw, request, tolerations_of, lambda now: now is not None and added(tolerations_of(now)) == tolerations_of(now))
+    step = Step(ref, says, raw, request, tolerations_of, lambda now: now is not None and added(tolerations_of(now)) == tolerations_of(now))
     told = differing.lines({"tolerations": tolerations_of(raw)}, {"tolerations": added(tolerations_of(raw))})
     lines: list[Line] = [[(str(ref), "fg"), ("   ", "fg"), (says, "accent")], [], *told]
     return Plan(
@@ -77,7 +76,7 @@ def tolerate(intent: Intent, raws: Sequence[Raw], scene: Scene) -> Plan:
         lines=tuple(lines),
         warnings=("its pods are replaced: the template changes",),
         needs=(Need("patch", ref.kind.resource, ref.namespace),),
-        undo=Intent("undo", (fixed,), {"revision": 0}),
+        undo=Intent("undo", (ref,), {"revision": 0}),
         pane="workloads",
         touched=(uid_of(raw),),
         progress=lambda stores, now: progress.rolled_out(intent.targets, stores),
