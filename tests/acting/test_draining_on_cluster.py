@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubepane import cli
+from kubepane import exits
 from kubepane.acting import evicting
 from kubepane.cluster import writer as writing_room
 from living import CORE, NODES, WORKER, Asked, Command, Cut, Living, Terminal, living
@@ -78,7 +78,7 @@ def left_on(cluster: Living) -> list[str]:
 def test_a_node_is_cordoned_once_and_each_pod_evicted_once(run: Command, cluster: Living) -> None:
     evictions = [*pinned(cluster, "web", 5), *elsewhere(cluster)]
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", at=Terminal("y"))
-    assert (said.code, said.err) == (cli.DONE, "")
+    assert (said.code, said.err) == (exits.DONE, "")
     assert said.out.splitlines()[-1].startswith(f"all {len(evictions)} gone after ")
     assert "a DaemonSet would make them anew here" in said.out
     first, *others = cluster.changes()
@@ -91,16 +91,16 @@ def test_a_node_is_cordoned_once_and_each_pod_evicted_once(run: Command, cluster
 def test_a_dry_run_and_a_refusal_change_nothing(run: Command, cluster: Living) -> None:
     pinned(cluster, "web", 1)
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--dry-run")
-    assert said.code == cli.DONE
+    assert said.code == exits.DONE
     assert "shop/web-" in said.out
-    assert run("drain", f"node/{WORKER}", "--delete-emptydir-data", at=Terminal("n")).code == cli.REFUSED
+    assert run("drain", f"node/{WORKER}", "--delete-emptydir-data", at=Terminal("n")).code == exits.REFUSED
     assert cluster.changes() == []
 
 
 def test_a_pod_that_may_not_go_keeps_the_node_as_it_is(run: Command, cluster: Living) -> None:
     pinned(cluster, "cache", 1, volumes=[{"name": "tmp", "emptyDir": {}}])
     said = run("drain", f"node/{WORKER}", "--yes")
-    assert said.code == cli.NO
+    assert said.code == exits.NO
     assert "data in an emptyDir would be lost: shop/cache-" in said.err
     assert cluster.changes() == []
 
@@ -109,7 +109,7 @@ def test_a_budget_is_waited_for_until_it_lets_the_pods_go(run: Command, cluster:
     evictions = pinned(cluster, "web", 3)
     budget(cluster, "web", "web", minAvailable=2)
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes")
-    assert said.code == cli.DONE, said
+    assert said.code == exits.DONE, said
     assert "PDB web lets 1 of 3 go now" in said.out
     assert "for PDB web, which needs 2 healthy pods and has " in said.out
     assert set(evictions) <= set(cluster.changes())
@@ -120,7 +120,7 @@ def test_a_budget_that_lets_none_go_is_waited_for_until_the_time_is_up(run: Comm
     pinned(cluster, "web", 2)
     budget(cluster, "web", "web", maxUnavailable=0)
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes", "--timeout", "1.5")
-    assert said.code == cli.NO
+    assert said.code == exits.NO
     assert "2 not evicted: shop/web-" in said.err
     assert said.err.endswith(f"; kubepane uncordon node/{WORKER} takes it back\n")
     assert said.err.count("\n") == 1
@@ -133,7 +133,7 @@ def test_two_budgets_of_one_pod_are_told_and_the_others_go(run: Command, cluster
         budget(cluster, name, "web", maxUnavailable=1)
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--dry-run")
     assert "PDBs one and two both protect web-" in said.out
-    assert said.code == cli.REFUSED  # the dry run says the same
+    assert said.code == exits.REFUSED  # the dry run says the same
     assert "more than one PodDisruptionBudget" in said.err
     assert cluster.changes() == []
 
@@ -151,7 +151,7 @@ def test_an_interrupt_stops_it_and_says_what_was_done(run: Command, cluster: Liv
 
     cluster.before = interrupt
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes")
-    assert said.code == cli.INTERRUPTED
+    assert said.code == exits.INTERRUPTED
     assert said.err.startswith("kubepane drain: stopped: ")
     assert f"kubepane uncordon node/{WORKER} takes it back" in said.err
     assert cluster.get(f"{NODES}/{WORKER}")["spec"]["unschedulable"] is True
@@ -169,7 +169,7 @@ def test_a_server_that_dies_in_the_middle_gets_nothing_more(run: Command, cluste
 
     cluster.before = die
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes")
-    assert said.code == cli.UNREACHABLE
+    assert said.code == exits.UNREACHABLE
     evictions = [one.path for one in gone if one.changes]
     assert len(evictions) == len(set(evictions)) <= evicting.AT_ONCE
     assert "0 evicted" in said.err.splitlines()[-1]
@@ -187,7 +187,7 @@ def test_a_lost_answer_is_looked_up_and_the_drain_goes_on(run: Command, cluster:
 
     cluster.after = cut
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes")
-    assert said.code == cli.DONE, said
+    assert said.code == exits.DONE, said
     assert sorted(one for one in cluster.changes() if "/shop/" in one) == sorted(evictions)
 
 
@@ -203,7 +203,7 @@ def test_a_user_who_may_cordon_but_not_evict_cordons_nothing(run: Command, clust
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "half"}
     cluster.call("POST", f"{base}/clusterrolebindings", {"metadata": {"name": "half"}, "roleRef": role, "subjects": [subject]})
     said = run("drain", f"node/{WORKER}", "--delete-emptydir-data", "--yes", "--as", "half")
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert 'cannot create resource "pods/eviction"' in said.err
     assert cluster.changes() == []
 
@@ -211,7 +211,7 @@ def test_a_user_who_may_cordon_but_not_evict_cordons_nothing(run: Command, clust
 def test_nodes_are_drained_one_after_another(run: Command, cluster: Living) -> None:
     pinned(cluster, "web", 3)
     said = run("drain", f"node/{WORKER}", f"node/{WORKER}2", "--delete-emptydir-data", "--yes")
-    assert said.code == cli.DONE, said
+    assert said.code == exits.DONE, said
     changes = cluster.changes()
     assert changes[:2] == [f"PATCH {NODES}/{WORKER}", f"PATCH {NODES}/{WORKER}2"]
     assert f"{WORKER}2, 2 of 2: all " in said.out
@@ -224,6 +224,6 @@ def test_a_node_that_cannot_be_drained_leaves_the_next_one_alone(run: Command, c
     pinned(cluster, "web", 1)
     budget(cluster, "web", "web", maxUnavailable=0)
     said = run("drain", f"node/{WORKER}", f"node/{WORKER}2", "--delete-emptydir-data", "--yes", "--timeout", "1.5")
-    assert said.code == cli.NO
+    assert said.code == exits.NO
     assert f"cordoned, not drained: {WORKER}2" in said.err
     assert f"kubepane uncordon node/{WORKER} node/{WORKER}2 takes it back" in said.err

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kubepane import cli
+from kubepane import exits
 from kubepane.cluster import writer as writing_room
 from living import APPS, NODES, WORKER, Asked, Command, Cut, Living, Terminal, living
 
@@ -71,7 +71,7 @@ def clean_nodes(cluster: Living) -> Iterator[None]:
 def test_done_is_one_request_and_one_line_in_the_audit(run: Command, cluster: Living, app: str, verb: str, tmp_path: Path) -> None:
     words, request, says = typed(verb, app)
     said = run(*words, at=Terminal("y"))
-    assert (said.code, said.err) == (cli.DONE, "")
+    assert (said.code, said.err) == (exits.DONE, "")
     assert says in said.out
     assert " after " in said.out.splitlines()[-1]
     assert cluster.changes() == [request]
@@ -84,7 +84,7 @@ def test_done_is_one_request_and_one_line_in_the_audit(run: Command, cluster: Li
 def test_a_dry_run_changes_nothing_and_is_checked_by_the_server(run: Command, cluster: Living, app: str, verb: str) -> None:
     words, request, says = typed(verb, app)
     said = run(*words, "--dry-run")
-    assert said.code == cli.DONE
+    assert said.code == exits.DONE
     assert says in said.out
     assert cluster.changes() == []
     assert [f"{one.method} {one.path}" for one in cluster.asked if one.query.get("dryRun") == "All" and not one.outdated] == [request]
@@ -94,7 +94,7 @@ def test_a_dry_run_changes_nothing_and_is_checked_by_the_server(run: Command, cl
 def test_without_a_terminal_nothing_is_done(run: Command, cluster: Living, app: str, verb: str) -> None:
     run.monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     said = run(*typed(verb, app)[0])
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert "no terminal to ask at" in said.err
     assert cluster.changes() == []
 
@@ -102,14 +102,14 @@ def test_without_a_terminal_nothing_is_done(run: Command, cluster: Living, app: 
 @pytest.mark.parametrize("answer", ["", "n", "no", "yess", " "])
 def test_any_other_answer_is_no(run: Command, cluster: Living, app: str, answer: str) -> None:
     said = run("scale", f"deploy/{app}", "2", at=Terminal(answer))
-    assert (said.code, said.err) == (cli.REFUSED, "kubepane scale: not done\n")
+    assert (said.code, said.err) == (exits.REFUSED, "kubepane scale: not done\n")
     assert cluster.changes() == []
 
 
 @each_verb
 def test_read_only_sends_nothing_at_all(run: Command, cluster: Living, app: str, verb: str) -> None:
     said = run(*typed(verb, app)[0], "--yes", "--read-only")
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert said.err == f"kubepane {verb}: read-only: nothing was sent\n"
     assert [one for one in cluster.asked if one.method not in ("GET",) and "authorization" not in one.path] == []
 
@@ -125,7 +125,7 @@ def test_read_only_sends_nothing_at_all(run: Command, cluster: Living, app: str,
 )
 def test_what_is_not_there_is_no(run: Command, cluster: Living, words: tuple[str, ...], says: str) -> None:
     said = run(*words, "--yes")
-    assert said.code == cli.NO
+    assert said.code == exits.NO
     assert says in said.err
     assert said.err.count("\n") == 1
     assert cluster.changes() == []
@@ -144,7 +144,7 @@ def test_what_is_not_there_is_no(run: Command, cluster: Living, words: tuple[str
 )
 def test_what_is_malformed_is_wrong_usage(run: Command, cluster: Living, app: str, words: tuple[str, ...], says: str) -> None:
     said = run(*(word.replace("deploy/x", f"deploy/{app}") for word in words), "--yes")
-    assert said.code == cli.USAGE
+    assert said.code == exits.USAGE
     assert says in said.err
     assert said.err.count("\n") == 1
     assert cluster.changes() == []
@@ -154,7 +154,7 @@ def test_what_is_malformed_is_wrong_usage(run: Command, cluster: Living, app: st
 def test_who_may_not_is_told_so_in_the_servers_words(run: Command, cluster: Living, app: str, verb: str) -> None:
     grant_view(cluster)
     said = run(*typed(verb, app)[0], "--yes", "--as", "viewer")
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert 'User "viewer" cannot' in said.err
     assert cluster.changes() == []
 
@@ -171,7 +171,7 @@ def grant_view(cluster: Living) -> None:
     cluster.call("POST", f"{base}/clusterrolebindings", {"metadata": {"name": "viewer"}, "roleRef": role, "subjects": [subject]})
 
 
-@pytest.mark.parametrize(("answers", "code"), [(("y",), cli.REFUSED), (("yes",), cli.REFUSED), (("prod",), cli.DONE)])
+@pytest.mark.parametrize(("answers", "code"), [(("y",), exits.REFUSED), (("yes",), exits.REFUSED), (("prod",), exits.DONE)])
 def test_a_protected_context_wants_its_name_typed(
     run: Command, cluster: Living, app: str, tmp_path: Path, answers: tuple[str, ...], code: int
 ) -> None:
@@ -183,7 +183,7 @@ def test_a_protected_context_wants_its_name_typed(
     said = run("scale", f"deploy/{app}", "2", at=Terminal(*answers), kubeconfig=renamed)
     assert said.code == code
     assert "This context is protected: type prod" in said.out
-    assert len(cluster.changes()) == (code == cli.DONE)
+    assert len(cluster.changes()) == (code == exits.DONE)
 
 
 # ---- others, and the line, in between ------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_a_protected_context_wants_its_name_typed(
 def test_what_somebody_else_scaled_meanwhile_is_left_as_it_is(run: Command, cluster: Living, app: str) -> None:
     path = f"{APPS}/deployments/{app}"
     said = run("scale", f"deploy/{app}", "2", at=Terminal("y", meanwhile=lambda: cluster.patch(path, {"spec": {"replicas": 3}})))
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert "somebody changed it meanwhile" in said.err
     assert cluster.get(path)["spec"]["replicas"] == 3
 
@@ -201,7 +201,7 @@ def test_a_taint_that_somebody_else_put_meanwhile_stays(run: Command, cluster: L
     path = f"{NODES}/{WORKER}"
     other = {"key": "other", "value": "x", "effect": "NoSchedule"}
     said = run("taint", f"node/{WORKER}", "mine=y:NoSchedule", at=Terminal("y", meanwhile=lambda: cluster.patch(path, {"spec": {"taints": [other]}})))
-    assert said.code == cli.DONE
+    assert said.code == exits.DONE
     assert [taint["key"] for taint in cluster.get(path)["spec"]["taints"]] == ["other", "mine"]
 
 
@@ -213,7 +213,7 @@ def test_another_object_under_the_name_is_left_alone(run: Command, cluster: Livi
         cluster.deploy(app)
 
     said = run("restart", f"deploy/{app}", at=Terminal("y", meanwhile=replaced))
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert "another one created under its name" in said.err
     assert "annotations" not in cluster.get(path)["spec"]["template"]["metadata"]
 
@@ -228,7 +228,7 @@ def test_a_lost_answer_is_found_out_and_nothing_is_sent_twice(run: Command, clus
 
     cluster.after = cut
     said = run(*words, "--yes")
-    assert said.code == cli.DONE
+    assert said.code == exits.DONE
     assert "the answer was lost, the cluster shows it" in said.out
     assert cluster.changes() == [request]
     assert [line["end"] for line in audit(tmp_path)] == ["done"]
@@ -242,7 +242,7 @@ def test_a_request_that_never_arrived_did_not_happen(run: Command, cluster: Livi
 
     cluster.before = cut
     said = run(*typed(verb, app)[0], "--yes")
-    assert said.code == cli.UNREACHABLE
+    assert said.code == exits.UNREACHABLE
     assert "it did not happen" in said.err
     assert len(cluster.changes()) == 1
     assert [line["end"] for line in audit(tmp_path)] == ["lost"]
@@ -258,7 +258,7 @@ def test_a_server_that_dies_in_the_middle_leaves_it_unknown(run: Command, cluste
 
     cluster.before = die
     said = run("scale", f"deploy/{app}", "2", "--yes")
-    assert said.code == cli.UNREACHABLE
+    assert said.code == exits.UNREACHABLE
     assert "it cannot be found out whether it happened" in said.err
     assert len([asked for asked in dead if asked.changes]) == 1
     assert [line["end"] for line in audit(tmp_path)] == ["unknown"]
@@ -271,7 +271,7 @@ def test_a_server_that_is_not_there_is_said_so(run: Command, cluster: Living, tm
     elsewhere.write_text(json.dumps(config))
     elsewhere.chmod(0o600)
     said = run("cordon", f"node/{WORKER}", "--yes", kubeconfig=elsewhere)
-    assert said.code == cli.UNREACHABLE
+    assert said.code == exits.UNREACHABLE
     assert "kubepane doctor" in said.err
     assert said.err.count("\n") == 1
 
@@ -283,36 +283,36 @@ def test_a_node_is_tainted_and_untainted_cordoned_and_uncordoned(run: Command, c
     node = f"node/{WORKER}3"
     before = cluster.get(f"{NODES}/{WORKER}3")["spec"]
     for words in (("taint", node, "a=b:NoExecute"), ("untaint", node, "a:NoExecute"), ("cordon", node), ("uncordon", node)):
-        assert run(*words, "--yes").code == cli.DONE, words
+        assert run(*words, "--yes").code == exits.DONE, words
     assert cluster.get(f"{NODES}/{WORKER}3")["spec"] == before
 
 
 def test_a_rollout_is_held_goes_on_and_goes_back(run: Command, cluster: Living, app: str) -> None:
     path = f"{APPS}/deployments/{app}"
     image = "registry.k8s.io/pause:3.9"
-    assert run("pause", f"deploy/{app}", "--yes").code == cli.DONE
+    assert run("pause", f"deploy/{app}", "--yes").code == exits.DONE
     cluster.patch(path, {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}})
     assert (
         run("restart", f"deploy/{app}", "--yes").err
         == f"kubepane restart: deployment shop/{app} is paused: a restart would wait for ever; resume it first\n"
     )
-    assert run("resume", f"deploy/{app}", "--yes").code == cli.DONE
+    assert run("resume", f"deploy/{app}", "--yes").code == exits.DONE
     said = run("undo", f"deploy/{app}", "--yes")
-    assert said.code == cli.DONE, said
+    assert said.code == exits.DONE, said
     assert f"-    image: {image}" in said.out
     assert cluster.get(path)["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.k8s.io/pause:3.10"
 
 
 def test_zero_seconds_wait_for_nothing(run: Command, cluster: Living, app: str) -> None:
     said = run("scale", f"deploy/{app}", "3", "--yes", "--timeout", "0")
-    assert (said.code, said.err) == (cli.DONE, "")
+    assert (said.code, said.err) == (exits.DONE, "")
     assert "its effect was not waited for" in said.out
 
 
 def test_an_effect_that_does_not_come_in_time_is_no(run: Command, cluster: Living, app: str) -> None:
     cluster.patch(f"{APPS}/deployments/{app}", {"spec": {"template": {"spec": {"nodeSelector": {"is": "nowhere"}}}}})
     said = run("restart", f"deploy/{app}", "--yes", "--timeout", "0.5")
-    assert said.code == cli.NO
+    assert said.code == exits.NO
     assert said.err.startswith("kubepane restart: not finished: ")
 
 
@@ -328,7 +328,7 @@ def test_of_several_each_is_told_and_one_that_fails_keeps_none_from_being_made(r
         cluster.deploy(f"{app}-b")
 
     said = run("restart", *(f"deploy/{app}{end}" for end in ("", "-b", "-c")), at=Terminal("y", meanwhile=gone))
-    assert said.code == cli.REFUSED
+    assert said.code == exits.REFUSED
     assert f"deployment shop/{app}: all its pods are replaced" in said.out
     assert f"deployment shop/{app}-c: all its pods are replaced" in said.out
     first, last = said.err.splitlines()
@@ -345,14 +345,14 @@ def test_when_the_line_is_lost_the_others_are_not_tried(run: Command, cluster: L
 
     cluster.before = cut
     said = run("cordon", *(f"node/{WORKER}{end}" for end in ("", "2", "3")), "--yes")
-    assert said.code == cli.UNREACHABLE
+    assert said.code == exits.UNREACHABLE
     assert f"not tried: {WORKER}3" in said.err
     assert cluster.changes() == [f"PATCH {NODES}/{WORKER}", f"PATCH {NODES}/{WORKER}2"]
 
 
 def test_what_a_taint_does_is_told_for_all_namespaces_whichever_is_chosen(run: Command, cluster: Living) -> None:
     said = run("taint", f"node/{WORKER}", "x=y:NoExecute", "--dry-run")
-    assert said.code == cli.DONE
+    assert said.code == exits.DONE
     assert "would be deleted at once" in said.out
     assert "kube-system/" in said.out
     assert " ! " not in said.out

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from kubepane import cli
+from kubepane import cli, exits
 from kubepane.arguments import watching
 from kubepane.cluster.options import Options
 
@@ -41,7 +41,7 @@ def test_without_a_command_it_is_run(words: tuple[str, ...]) -> None:
 def test_wrong_usage_is_one_line_and_exit_2(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(words)
-    assert end.value.code == cli.USAGE
+    assert end.value.code == exits.USAGE
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
@@ -62,7 +62,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(watching, "_doctor", interrupted)
-    assert cli.main(["doctor"]) == cli.INTERRUPTED
+    assert cli.main(["doctor"]) == exits.INTERRUPTED
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_line_and_exit_2(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(words) == cli.USAGE
+    assert cli.main(words) == exits.USAGE
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1

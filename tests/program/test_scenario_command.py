@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubepane import cli, staging
+from kubepane import cli, exits, staging
 from kubepane.cluster.options import Options
 from kubepane.scenarios.book import CHAPTERS
 from kubepane.screens.playing import Play
@@ -48,7 +48,7 @@ def words(tmp_path: Path, name: str, *more: str) -> list[str]:
 
 
 def test_the_chapters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["demo", "--scenario", "list"]) == cli.DONE
+    assert cli.main(["demo", "--scenario", "list"]) == exits.DONE
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*CHAPTERS, "all"]
 
 
@@ -61,7 +61,7 @@ def test_the_chapters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_line_and_exit_2(given: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["demo", *given]) == cli.USAGE
+    assert cli.main(["demo", *given]) == exits.USAGE
     text = capsys.readouterr().err
     assert said in text
     assert text.count("\n") == 1
@@ -91,7 +91,7 @@ def test_a_cluster_that_lives_on_is_asked_for_once(
     monkeypatch.setattr("sys.stdin", Keyboard(answer))
     code = cli.main(words(tmp_path, context, "--scenario", "all"))
     text = capsys.readouterr().out
-    assert (code, played) == ((cli.DONE, [tuple(CHAPTERS)]) if plays else (cli.REFUSED, []))
+    assert (code, played) == ((exits.DONE, [tuple(CHAPTERS)]) if plays else (exits.REFUSED, []))
     assert all(chapter.touches in text for chapter in CHAPTERS.values())
     assert context in text
     assert "secret-path" not in text
@@ -101,10 +101,10 @@ def test_without_a_terminal_or_read_only_nothing_is_played(
     tmp_path: Path, played: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    assert cli.main(words(tmp_path, "kind", "--scenario", "taint")) == cli.REFUSED
+    assert cli.main(words(tmp_path, "kind", "--scenario", "taint")) == exits.REFUSED
     assert "no terminal to ask at" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
-    assert cli.main(words(tmp_path, "kind", "--scenario", "taint", "--read-only")) == cli.REFUSED
+    assert cli.main(words(tmp_path, "kind", "--scenario", "taint", "--read-only")) == exits.REFUSED
     assert "read-only" in capsys.readouterr().err
     assert played == []
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from kubepane import cli
+from kubepane import cli, exits
 from sources import ROOTS
 
 
@@ -74,7 +74,7 @@ def test_a_port_that_is_taken_is_one_line_and_exit_3() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         done = subprocess.run(words("--port", str(taken.getsockname()[1])), env=ENV, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == cli.UNREACHABLE
+    assert done.returncode == exits.UNREACHABLE
     assert done.stdout == ""
     assert done.stderr.startswith("kubepane: cannot serve the simulated cluster: ")
     assert done.stderr.count("\n") == 1
@@ -95,7 +95,7 @@ def test_a_port_that_is_taken_is_one_line_and_exit_3() -> None:
 def test_wrong_options_are_one_line_and_exit_2(given: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["cluster", *given])
-    assert end.value.code == cli.USAGE
+    assert end.value.code == exits.USAGE
     text = capsys.readouterr().err
     assert said in text
     assert text.count("\n") == 1

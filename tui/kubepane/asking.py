@@ -22,6 +22,7 @@ from kubepane.cluster.options import Options
 from kubepane.cluster.resources import Object
 from kubepane.cluster.session import Session
 from kubepane.cluster.writing import Ref
+from kubepane.exits import DONE, NO, REFUSED, UNREACHABLE, USAGE, sorry
 from kubepane.insight import hpa
 from kubepane.insight.explain import explain
 from kubepane.insight.finding import Finding, Level
@@ -29,7 +30,6 @@ from kubepane.settle import settle
 from kubepane.views import summary, trust
 from kubepane_widgets.text import clean
 
-DONE, NO, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
 LISTS = 15.0  # seconds that the lists may take which the rules read
 CELLS = 120
 LOOK_AGAIN = 0.25
@@ -49,16 +49,11 @@ def _run(options: Options, command: str, ask: Callable[[Session], Awaitable[int]
     try:
         return asyncio.run(whole())
     except Unfit as error:
-        return _sorry(f"{command}: {error}", USAGE if isinstance(error, Malformed) else NO)
+        return sorry(f"{command}: {error}", USAGE if isinstance(error, Malformed) else NO)
     except Refused as error:
-        return _sorry(f"{command}: {error}", REFUSED)
+        return sorry(f"{command}: {error}", REFUSED)
     except (ClusterError, TimeoutError) as error:
-        return _sorry(f"{command}: {error}; kubepane doctor says more", UNREACHABLE)
-
-
-def _sorry(text: str, code: int) -> int:
-    sys.stderr.write(f"kubepane {clean(text)}\n")
-    return code
+        return sorry(f"{command}: {error}; kubepane doctor says more", UNREACHABLE)
 
 
 async def _begin(session: Session, kinds: Sequence[Kind]) -> None:
@@ -176,10 +171,10 @@ async def _until(session: Session, look: Callable[[], Progress], timeout: float)
                     sys.stdout.flush()
                 await asyncio.sleep(LOOK_AGAIN)
             if now.failed:
-                return _sorry(f"wait: {now.text}", NO)
+                return sorry(f"wait: {now.text}", NO)
             sys.stdout.write(f"{clean(now.text)}\n")
             return DONE
-    return _sorry(f"wait: not done after {timeout:.0f} s: {look().text}", NO)
+    return sorry(f"wait: not done after {timeout:.0f} s: {look().text}", NO)
 
 
 def _rollout(session: Session, namespace: str, name: str) -> Progress:

@@ -21,11 +21,11 @@ from kubepane.cluster.kinds import Kind
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane.cluster.writing import End, Outcome
+from kubepane.exits import DONE, INTERRUPTED, NO, REFUSED, UNREACHABLE, USAGE, sorry
 from kubepane.settle import settle
 from kubepane_widgets.lines import Line
 from kubepane_widgets.text import clean
 
-DONE, NO, USAGE, UNREACHABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 LISTS = 15.0  # seconds that the lists may take that the preview reads
 
 
@@ -82,16 +82,11 @@ def make(options: Options, verb: str, intend: Callable[[Session], Intent], manne
         session = Session(config.apply(config.load(options), options))
         return asyncio.run(_change(session, verb, intend, manner, more))
     except Unfit as error:
-        return _sorry(f"{verb}: {error}", USAGE if isinstance(error, Malformed) else NO)
+        return sorry(f"{verb}: {error}", USAGE if isinstance(error, Malformed) else NO)
     except (ReadOnly, Refused) as error:
-        return _sorry(f"{verb}: {error}", REFUSED)
+        return sorry(f"{verb}: {error}", REFUSED)
     except (ClusterError, TimeoutError) as error:
-        return _sorry(f"{verb}: {error}; kubepane doctor says more", UNREACHABLE)
-
-
-def _sorry(text: str, code: int) -> int:
-    sys.stderr.write(f"kubepane {clean(text)}\n")
-    return code
+        return sorry(f"{verb}: {error}; kubepane doctor says more", UNREACHABLE)
 
 
 def _say(line: Line | str) -> None:
@@ -112,11 +107,11 @@ async def _change(session: Session, verb: str, intend: Callable[[Session], Inten
         if plan.refusals:
             ref, refusal = plan.refusals[0]
             hint = f"; {plan.instead[0].lower()} with --force-conflicts" if plan.instead is not None else ""
-            return _sorry(f"{verb}: the server would refuse it: {ref}: {refusal}{hint}", REFUSED)
+            return sorry(f"{verb}: the server would refuse it: {ref}: {refusal}{hint}", REFUSED)
         if not plan.steps and plan.carry is None:
             return DONE
         if session.options.read_only:
-            return _sorry(f"{verb}: read-only: nothing was sent", REFUSED)
+            return sorry(f"{verb}: read-only: nothing was sent", REFUSED)
         if manner.dry_run:
             return DONE
         if not manner.yes and not _agreed(session, plan):
@@ -153,14 +148,14 @@ def _preview(session: Session, plan: Plan) -> None:
 def _agreed(session: Session, plan: Plan) -> bool:
     """Asks the user, who must be there to be asked."""
     if not sys.stdin.isatty():
-        _sorry(f"{plan.intent.verb}: not done: there is no terminal to ask at; --yes asks nothing, --dry-run shows only", REFUSED)
+        sorry(f"{plan.intent.verb}: not done: there is no terminal to ask at; --yes asks nothing, --dry-run shows only", REFUSED)
         return False
     protected = session.target is not None and session.target.protected
     wanted = session.context
     answer = _asked(f"{plan.button}? " + (f"This context is protected: type {clean(wanted)} to go on: " if protected else "[y/N] "))
     if answer == wanted if protected else answer.lower() in ("y", "yes"):
         return True
-    _sorry(f"{plan.intent.verb}: not done", REFUSED)
+    sorry(f"{plan.intent.verb}: not done", REFUSED)
     return False
 
 
@@ -193,7 +188,7 @@ def _tell(plan: Plan, outcome: Outcome) -> None:
     if outcome.good:
         _say(f"{outcome.step.about}: {outcome.text}")
     elif len(plan.steps) > 1:
-        _sorry(f"{plan.intent.verb}: {outcome.step.about}: {outcome.text}", REFUSED)
+        sorry(f"{plan.intent.verb}: {outcome.step.about}: {outcome.text}", REFUSED)
     for warning in outcome.warnings:
         _say(f"  ! {warning}")
 
@@ -206,7 +201,7 @@ def _ended(plan: Plan, outcomes: Sequence[Outcome], last: Progress, took: float)
     bad = [outcome.end for outcome in outcomes if not outcome.good]
     code = NO if not bad else UNREACHABLE if End.LOST in bad or End.UNKNOWN in bad else REFUSED
     about = f"{plan.steps[0].about}: " if len(plan.steps) == 1 and bad else ""
-    return _sorry(f"{plan.intent.verb}: {about}{last.text}{'' if bad else f' after {took:.0f} s'}{_way_back(plan, outcomes)}", code)
+    return sorry(f"{plan.intent.verb}: {about}{last.text}{'' if bad else f' after {took:.0f} s'}{_way_back(plan, outcomes)}", code)
 
 
 def _way_back(plan: Plan, outcomes: Sequence[Outcome]) -> str:

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from kubepane import __version__
-from kubepane.arguments import changes, form, simulated, watching
+from kubepane.arguments import changes, simulated, watching
 from kubepane.arguments.form import Parser, common
 from kubepane.cluster.errors import BadConfig
 from kubepane.cluster.options import Options
+from kubepane.exits import INTERRUPTED, NO, USAGE
 
-DONE, NO, USAGE, UNREACHABLE, REFUSED, INTERRUPTED = 0, 1, form.USAGE, 3, 4, 130
 COMMANDS = {**watching.COMMANDS, **simulated.COMMANDS, **changes.COMMANDS}
 
 

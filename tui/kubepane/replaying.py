@@ -18,10 +18,9 @@ from kubepane.cluster.kinds import KINDS
 from kubepane.cluster.options import Options
 from kubepane.cluster.recording import Recorder, Recording, apply
 from kubepane.cluster.session import Session
+from kubepane.exits import DONE, NO, UNREACHABLE, sorry
 from kubepane.settle import settle
-from kubepane_widgets.text import clean
 
-DONE, NO, UNREACHABLE = 0, 1, 3
 PERIOD = 0.25  # seconds between looks at what changed
 LISTS = 15.0
 END = "the recording ends here"
@@ -43,8 +42,7 @@ def record(options: Options, path: str, seconds: float) -> int:
     except BadConfig:
         raise
     except (ClusterError, TimeoutError) as error:
-        sys.stderr.write(f"kubepane record: {clean(str(error))}; kubepane doctor says more\n")
-        return UNREACHABLE
+        return sorry(f"record: {error}; kubepane doctor says more", UNREACHABLE)
 
 
 async def _record(session: Session, path: Path, seconds: float) -> int:
@@ -64,8 +62,7 @@ async def _record(session: Session, path: Path, seconds: float) -> int:
                 await _until(stop, recorder)
         recorder.look()
     except OSError as error:
-        sys.stderr.write(f"kubepane record: the recording ended: {error.strerror or error}\n")
-        return NO
+        return sorry(f"record: the recording ended: {error.strerror or error}", NO)
     finally:
         recorder.close()
         await session.close()

@@ -13,12 +13,9 @@ from kubepane.acting.plan import Intent, Malformed
 from kubepane.acting.sources import Source
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
+from kubepane.exits import DONE, USAGE, sorry
 from kubepane_manifests import catalogue, places
 from kubepane_manifests.catalogue import ManifestSet
-from kubepane_widgets.text import clean
-
-DONE, USAGE = 0, 2
-
 
 # ---- what is bundled -----------------------------------------------------------------------------------------------------------
 
@@ -45,15 +42,10 @@ def show(name: str) -> int:
     try:
         found = catalogue.find(name)
     except KeyError as error:
-        return _sorry(f"manifests: {error.args[0]}")
+        return sorry(f"manifests: {error.args[0]}", USAGE)
     texts = [f"# {path.relative_to(places.MANIFESTS)}\n{path.read_text(encoding='utf-8')}" for path in found.files()]
     sys.stdout.write("---\n".join(text if text.endswith("\n") else f"{text}\n" for text in texts))
     return DONE
-
-
-def _sorry(text: str) -> int:
-    sys.stderr.write(f"kubepane {clean(text)}\n")
-    return USAGE
 
 
 # ---- applying and deleting -----------------------------------------------------------------------------------------------------
@@ -64,7 +56,7 @@ def apply(options: Options, what: str, manner: changing.Manner) -> int:
     try:
         source = sources.read(what)
     except Malformed as error:
-        return _sorry(f"apply: {error}")
+        return sorry(f"apply: {error}", USAGE)
 
     def intend(session: Session) -> Intent:
         return applying.intent(source, _look_at(session, source))
@@ -77,7 +69,7 @@ def delete(options: Options, what: str, manner: changing.Manner) -> int:
     try:
         source = sources.read(what)
     except Malformed as error:
-        return _sorry(f"delete: {error}")
+        return sorry(f"delete: {error}", USAGE)
 
     def intend(session: Session) -> Intent:
         return removing.intent(source, _look_at(session, source))

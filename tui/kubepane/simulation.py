@@ -10,14 +10,13 @@ from pathlib import Path
 
 from kubepane.cluster.clock import SpedClock
 from kubepane.cluster.options import Options
+from kubepane.exits import UNREACHABLE
 from kubepane.scenarios.chapter import Chapter
 from kubepane.staging import at_home
 from kubepane_embedded.cluster import ServedCluster
 from kubepane_embedded.seeds.clusters import Wanted, seeded
 from kubepane_embedded.seeds.demo import play
 from kubepane_embedded.serving import serve as serve_cluster
-
-CANNOT = 3
 
 
 def serve(speed: float, seed: int, nodes: int, pods: int, story: bool, port: int, kubeconfig: str) -> int:
@@ -50,7 +49,7 @@ def demo(options: Options, speed: float, seed: int, chapters: Sequence[Chapter] 
         kubeconfig = served.start()
     except OSError as error:
         sys.stderr.write(f"kubepane: cannot serve the simulated cluster: {error.strerror or error}\n")
-        return CANNOT
+        return UNREACHABLE
     try:
         clock = SpedClock(speed, cluster.core.clock.now()) if speed != 1 else None
         alone = replace(at_home(options), kubeconfig=str(kubeconfig), context="")

@@ -15,14 +15,11 @@ from kubepane.cluster.errors import ClusterError
 from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
+from kubepane.exits import DONE, REFUSED, UNREACHABLE, sorry
 from kubepane.screens.layouts import PANES
 from kubepane.settle import Unaccepted, settle
 from kubepane.views.table import Table
 from kubepane.views.view import World
-from kubepane_widgets.text import clean
-
-NO_ANSWER = 3
-REFUSED = 4
 
 
 def snapshot(options: Options, panes: Sequence[str], form: str, size: tuple[int, int], wait: float) -> int:
@@ -47,9 +44,8 @@ def snapshot(options: Options, panes: Sequence[str], form: str, size: tuple[int,
 
             sys.stdout.write(asyncio.run(frame(session, panes, form, size, wait)) + "\n")
     except (ClusterError, TimeoutError) as error:
-        sys.stderr.write(f"kubepane snapshot: {clean(str(error))}; kubepane doctor says more\n")
-        return REFUSED if isinstance(error, Unaccepted) else NO_ANSWER
-    return 0
+        return sorry(f"snapshot: {error}; kubepane doctor says more", REFUSED if isinstance(error, Unaccepted) else UNREACHABLE)
+    return DONE
 
 
 async def _json(session: Session, panes: Sequence[str], wait: float) -> str:

@@ -10,12 +10,11 @@ from kubepane import config
 from kubepane.cluster import kubeconfig
 from kubepane.cluster.context import Target
 from kubepane.cluster.options import Options
+from kubepane.exits import DONE, REFUSED, sorry
 from kubepane.scenarios.book import ALL, CHAPTERS
 from kubepane.scenarios.chapter import Chapter
 from kubepane.scenarios.facts import SPACE
 from kubepane_widgets.text import clean
-
-DONE, REFUSED = 0, 4
 
 
 def listed() -> int:
@@ -49,13 +48,13 @@ def here(options: Options, chapters: Sequence[Chapter]) -> int:
 
     settled = config.apply(config.load(options), options)
     if settled.read_only:
-        return _sorry("read-only: a scenario changes the cluster")
+        return sorry("demo: read-only: a scenario changes the cluster", REFUSED)
     found = kubeconfig.load(options.kubeconfig)
     target = found.context(options.context, act_as=options.as_user, act_groups=options.as_groups, protection=settled.protection).target
     if not sys.stdin.isatty():
-        return _sorry("there is no terminal to ask at, and a scenario changes the cluster")
+        return sorry("demo: there is no terminal to ask at, and a scenario changes the cluster", REFUSED)
     if not _agreed(target, chapters):
-        return _sorry("not done")
+        return sorry("demo: not done", REFUSED)
     return run(at_home(options), None, Play(tuple(chapters), lasting=True).screen)
 
 
@@ -69,8 +68,3 @@ def _agreed(target: Target, chapters: Sequence[Chapter]) -> bool:
     sys.stdout.flush()
     answer = sys.stdin.readline().strip()
     return answer == wanted or (not target.protected and answer.lower() in ("y", "yes"))
-
-
-def _sorry(text: str) -> int:
-    sys.stderr.write(f"kubepane demo: {text}\n")
-    return REFUSED

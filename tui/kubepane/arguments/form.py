@@ -6,8 +6,7 @@ import argparse
 from typing import Any, NoReturn
 
 from kubepane.arguments.types import namespace
-
-USAGE = 2
+from kubepane.exits import USAGE
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from kubepane.arguments.form import USAGE, Parser, command
+from kubepane.arguments.form import Parser, command
 from kubepane.arguments.types import speed, watchable, whole
 from kubepane.cluster.options import Options
+from kubepane.exits import USAGE, sorry
 from kubepane.kindcluster import arguments as kind_arguments
 
 
@@ -29,19 +29,16 @@ def _demo(options: Options, given: argparse.Namespace) -> int:
     if given.scenario == "list":
         return staging.listed()
     if given.scenario not in ("", "all", *CHAPTERS):
-        return _wrong(f"demo: there is no scenario {given.scenario!r}: {', '.join(CHAPTERS)}, all, or list")
+        return sorry(f"demo: there is no scenario {given.scenario!r}: {', '.join(CHAPTERS)}, all, or list", USAGE)
     if given.here:
-        return staging.here(options, chosen(given.scenario)) if given.scenario else _wrong("demo: --here plays a scenario: name one with --scenario")
+        if not given.scenario:
+            return sorry("demo: --here plays a scenario: name one with --scenario", USAGE)
+        return staging.here(options, chosen(given.scenario))
     if options.kubeconfig or options.context:
-        return _wrong("demo: this is a simulated cluster; --here plays a scenario on the one that the kubeconfig names")
+        return sorry("demo: this is a simulated cluster; --here plays a scenario on the one that the kubeconfig names", USAGE)
     from kubepane import simulation  # the simulated cluster
 
     return simulation.demo(options, given.speed, given.seed, chosen(given.scenario) if given.scenario else ())
-
-
-def _wrong(text: str) -> int:
-    sys.stderr.write(f"kubepane {text}\n")
-    return USAGE
 
 
 def _add_cluster(commands: Any, name: str) -> None:
