@@ -49,6 +49,10 @@ def test_folding_breaks_between_words_and_indents() -> None:
     assert fold(line, 80) == [line]
 
 
+def test_folding_keeps_a_combining_mark_that_stands_on_a_blank() -> None:
+    assert [text_of(part) for part in fold([("some words", "fg"), ("AA \u0301", "fg")], 8)] == ["some wor", "    dsAA", "     \u0301"]
+
+
 @given(LINES, st.integers(0, 30))
 def test_skipping_takes_cells_off_the_front(line: Line, cells: int) -> None:
     rest = skip(line, cells)

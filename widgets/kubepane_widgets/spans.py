@@ -108,7 +108,8 @@ def fold(line: Sequence[Span], cells: int, indent: int = 4) -> list[Line]:
     for word, tone in ((word, tone) for text, tone in line for word in _WORDS.findall(clean(text))):
         for part in chop_cells(word, rest) if cell_len(word) > rest else [word]:
             if cell_len(part) > room:
-                part = part.lstrip()
+                bare = part.lstrip()
+                part = part if bare and not cell_len(bare[0]) else bare  # a combining mark keeps the blank that it stands on
                 out.append([(" " * indent, "fg")])
                 room = rest
             out[-1].append((part, tone))
