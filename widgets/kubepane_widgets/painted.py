@@ -73,6 +73,10 @@ class Painted(Widget):
         """
         return Strip(segments(line, self.styles_of_tones, cursor=cursor, stale=stale, ascii=self.ascii))
 
+    def blank(self, cells: int) -> Strip:
+        """An empty line on the ground of the theme."""
+        return Strip.blank(cells, self.styles_of_tones["fg", False])
+
 
 class Bar(Painted):
     """One line that fills its width: a header, a footer.
@@ -102,7 +106,7 @@ class Bar(Painted):
     def render_line(self, y: int) -> Strip:
         """Textual's hook: what stands on line y."""
         self._shown = self._line()
-        return self._shown if y == 0 else Strip.blank(self.size.width)
+        return self._shown if y == 0 else self.blank(self.size.width)
 
 
 class Paragraph(Painted):
@@ -133,5 +137,5 @@ class Paragraph(Painted):
         """Textual's hook: what stands on line y."""
         cells = self.size.width
         if y >= len(self._shown):
-            return Strip.blank(cells)
+            return self.blank(cells)
         return self.paint(fit([(" ", "fg"), *self._shown[y], (" ", "fg")], cells))

@@ -126,7 +126,7 @@ def _colors(background: str, foreground: str, primary: str, success: str, warnin
 
 
 def styles(variables: Mapping[str, str]) -> dict[tuple[str, bool], Style]:
-    """What each tone looks like, (tone, whether on the cursor line) → style; the widget's own background lies below."""
+    """What each tone looks like, (tone, whether on the cursor line) → style. The ground is part of it: Textual puts none below a painted line."""
     return _styles(*(variables[name] for name in _NEEDED))
 
 
@@ -135,12 +135,14 @@ def _styles(*needed: str) -> dict[tuple[str, bool], Style]:
     ansi = "ansi" in needed[0]
     if ansi:
         ink = {name: Color.parse(value.split(" ")[0]).rich_color for name, value in _ANSI.items()}
+        page = None  # the terminal's own
     else:
         ink = {name: color.rich_color for name, color in _colors(*needed).items()}
+        page = Color.parse(needed[0]).rich_color
     out: dict[tuple[str, bool], Style] = {}
     for tone in TONES:
         for cursor in (False, True):
-            ground = ink["chipbg"] if tone == "chip" else ink["cursor"] if cursor or tone == "button" else None
+            ground = ink["chipbg"] if tone == "chip" else ink["cursor"] if cursor or tone == "button" else page
             dim = True if ansi and tone == "muted" else None
             out[tone, cursor] = Style(color=ink[tone], bgcolor=ground, bold=tone in ("bold", "chip") or None, dim=dim)
     return out

@@ -201,7 +201,7 @@ class Pane(Painted, can_focus=True):
         if width < 8 or height < 2:
             self._view.settle()
             self._view.frame(0)
-            return [Strip.blank(width)] * height
+            return [self.blank(width)] * height
         self._take_shape(width - 4, height - 2)
         if self.marked:
             self._unmark({key for key in self.marked if key not in self.source.order})
@@ -351,7 +351,7 @@ class Pane(Painted, can_focus=True):
         if len(self._lines) != self.size.height or (self._lines and self._lines[0].cell_length != self.size.width):
             self._lines = self._make()
             self._announce()
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        return self._lines[y] if y < len(self._lines) else self.blank(self.size.width)
 
     def on_resize(self) -> None:
         """The pane got another size."""

@@ -101,7 +101,7 @@ class Prompt(Painted):
         """Textual's hook: the one line."""
         cells = self.size.width
         if y or cells < 1:
-            return Strip.blank(cells)
+            return self.blank(cells)
         right: Line = [(self._error, "bad")] if self._error else list(self.hint)
         right = fit(right, min(width(right), cells // 2))
         room = max(1, cells - cell_len(self.label) - 4 - width(right))

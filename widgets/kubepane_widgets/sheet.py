@@ -69,7 +69,7 @@ class Sheet(Painted, can_focus=True):
         """Textual's hook: what stands on line y."""
         width, height = self.size
         if width < 8 or height < 3:
-            return Strip.blank(width)
+            return self.blank(width)
         tone = self.tone_of_border
         if y == 0:
             return self.paint(frame.top([[(self.title, "bold")]], self.where, width, tone))

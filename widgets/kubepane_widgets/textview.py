@@ -144,7 +144,7 @@ class TextView(Painted, can_focus=True):
     def _make(self) -> list[Strip]:
         cells, height = self.size
         if cells < 8 or height < 3:
-            return [Strip.blank(cells)] * height
+            return [self.blank(cells)] * height
         body = self._body()
         tone = "accent" if self.has_focus else "faint"
         top = self.paint(frame.top(list(self._title(cells - 4)), self._fresh(), cells, tone, self.has_focus))
@@ -226,7 +226,7 @@ class TextView(Painted, can_focus=True):
         """What stands on line y."""
         if len(self._lines) != self.size.height or (self._lines and self._lines[0].cell_length != self.size.width):
             self._lines = self._make()
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        return self._lines[y] if y < len(self._lines) else self.blank(self.size.width)
 
     def on_resize(self) -> None:
         """Another size."""
