@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubepane_embedded.core import Core
-from kubepane_embedded.meta import Object
+from kubepane_embedded.meta import Object, key_of
 from kubepane_embedded.podfacts import SYNTHETIC
 
 CONTROL_PLANE = "control-plane"
@@ -60,12 +60,16 @@ def node_object(name: str, number: int, now: str, control_plane: bool = False, p
 def add_nodes(core: Core, workers: int, pods: str = "110") -> None:
     """One control-plane node and so many workers, ready (the taint of a new node is taken off again)."""
     client = core.client("kubelet")
-    names = [("kubepane-control-plane", True), *((f"kubepane-worker{number or ''}", False) for number in _numbers(workers))]
-    for number, (name, control_plane) in enumerate(names):
-        wanted = node_object(name, number, core.clock.stamp(), control_plane, pods)
+    for wanted in seed_nodes(workers, core.clock.stamp(), pods):
         created = client.create("nodes", wanted)
         taints = [taint for taint in created["spec"]["taints"] if taint["key"] != "node.kubernetes.io/not-ready"]
-        client.patch("nodes", "", name, {"spec": {"taints": taints or None}})
+        client.patch("nodes", *key_of(created), {"spec": {"taints": taints or None}})
+
+
+def seed_nodes(workers: int, now: str, pods: str = "110") -> list[Object]:
+    """One control-plane node and so many workers, named as kind names them."""
+    names = [("kubepane-control-plane", True), *((f"kubepane-worker{number or ''}", False) for number in _numbers(workers))]
+    return [node_object(name, number, now, control_plane, pods) for number, (name, control_plane) in enumerate(names)]
 
 
 def _numbers(workers: int) -> list[int]:

@@ -52,9 +52,9 @@ class PortStreams:
             await self._socket.send_bytes(bytes([channel]) + data)
 
 
-def ports_of(query: Any) -> list[int]:
+def ports_of(query: Any, field: str) -> list[int]:
     """The ports asked for."""
-    texts = [part for text in query.getall("ports", []) for part in text.split(",")]
+    texts = [part for text in query.getall(field, []) for part in text.split(",")]
     if not texts:
         raise errors.bad_request("you must specify at least 1 port to forward")
     for text in texts:
@@ -63,12 +63,12 @@ def ports_of(query: Any) -> list[int]:
     return [int(text) for text in texts]
 
 
-async def run_forward(request: web.Request, pod: Object, runtime: PodRuntime | None) -> web.StreamResponse:
-    """Answer pods/portforward."""
+async def run_forward(request: web.Request, pod: Object, field: str, runtime: PodRuntime | None) -> web.StreamResponse:
+    """Answer pods/portforward; `field` of the query names the ports."""
     offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", PROTOCOL).split(",")]
     if request.headers.get("Upgrade", "").lower() != "websocket" or PROTOCOL not in offered:
         raise errors.ApiError(501, "NotImplemented", f"a simulated cluster forwards ports over WebSockets of {PROTOCOL} only")
-    ports, name = ports_of(request.query), pod["metadata"]["name"]
+    ports, name = ports_of(request.query, field), pod["metadata"]["name"]
     if not (pod.get("spec") or {}).get("nodeName"):
         raise errors.bad_request(f"pod {name} does not have a host assigned")
     if runtime is None or (pod.get("status") or {}).get("phase") != "Running":

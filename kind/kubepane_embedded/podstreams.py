@@ -92,10 +92,10 @@ class LogOptions:
         return f"{head}{line.text}\n".encode()
 
 
-async def send_log(request: web.Request, pod: Object, runtime: PodRuntime | None, clock: Clock) -> web.StreamResponse:
-    """Answer pods/log."""
+async def send_log(request: web.Request, pod: Object, asked: str, runtime: PodRuntime | None, clock: Clock) -> web.StreamResponse:
+    """Answer pods/log; `asked` is the container, "" for the only one."""
     options = LogOptions(request.query)
-    container = choose_container(pod, request.query.get("container", ""))
+    container = choose_container(pod, asked)
     name = pod["metadata"]["name"]
     if not (pod.get("spec") or {}).get("nodeName"):
         return web.Response(status=204)
@@ -210,9 +210,9 @@ class Session:
         await self._socket.close()
 
 
-async def run_exec(request: web.Request, pod: Object, runtime: PodRuntime | None) -> web.StreamResponse:
-    """Answer pods/exec."""
-    container = choose_container(pod, request.query.get("container", ""))
+async def run_exec(request: web.Request, pod: Object, asked: str, runtime: PodRuntime | None) -> web.StreamResponse:
+    """Answer pods/exec; `asked` is the container, "" for the only one."""
+    container = choose_container(pod, asked)
     command = request.query.getall("command", [])
     if not command:
         raise errors.bad_request("you must specify at least 1 command for the container")
@@ -221,9 +221,9 @@ async def run_exec(request: web.Request, pod: Object, runtime: PodRuntime | None
     return await _streamed(request, lambda session: running.exec(pod, container, command, tty, session))
 
 
-async def run_attach(request: web.Request, pod: Object, runtime: PodRuntime | None) -> web.StreamResponse:
-    """Answer pods/attach."""
-    container = choose_container(pod, request.query.get("container", ""))
+async def run_attach(request: web.Request, pod: Object, asked: str, runtime: PodRuntime | None) -> web.StreamResponse:
+    """Answer pods/attach; `asked` is the container, "" for the only one."""
+    container = choose_container(pod, asked)
     running = _running(pod, container, runtime)
     tty = is_true(request.query.get("tty"))
     return await _streamed(request, lambda session: running.attach(pod, container, tty, session))

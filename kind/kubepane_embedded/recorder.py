@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from kubepane_embedded.client import Client
+from kubepane_embedded.backend import Writer
 from kubepane_embedded.errors import ApiError
 from kubepane_embedded.meta import Object, key_of, uid_of
 
@@ -67,7 +67,7 @@ class Recorder:
         host: Node of a kubelet, "" for controllers.
     """
 
-    def __init__(self, client: Client, component: str, host: str = "") -> None:
+    def __init__(self, client: Writer, component: str, host: str = "") -> None:
         self._client = client
         self._clock = client.clock
         self._source = {"component": component, **({"host": host} if host else {})}

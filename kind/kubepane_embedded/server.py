@@ -340,14 +340,15 @@ class Server:
 
     async def _stream(self, request: web.Request, info: RequestInfo) -> web.StreamResponse:
         pod = self.core.api.get(self.core.registry.stored("pods"), info.namespace, info.name).obj
+        container = request.query.get("container", "")
         if info.subresource == "log":
-            return await send_log(request, pod, self.runtime, self.core.clock)
+            return await send_log(request, pod, container, self.runtime, self.core.clock)
         if info.subresource == "exec":
-            return await run_exec(request, pod, self.runtime)
+            return await run_exec(request, pod, container, self.runtime)
         if info.subresource == "attach":
-            return await run_attach(request, pod, self.runtime)
+            return await run_attach(request, pod, container, self.runtime)
         if info.subresource == "portforward":
-            return await run_forward(request, pod, self.runtime)
+            return await run_forward(request, pod, "ports", self.runtime)
         text = f"a simulated cluster has no {info.subresource}"
         raise errors.ApiError(501, "NotImplemented", text)
 

@@ -230,6 +230,15 @@ class Storage:
         """Store a new version at the next revision (sets metadata.resourceVersion in `obj`, which the store owns from now on)."""
         revision = self.next_revision()
         obj["metadata"]["resourceVersion"] = str(revision)
+        return self._set(resource, obj, revision, managed)
+
+    def mirror(self, resource: str, obj: Object) -> Stored:
+        """Store a version of an object of another server, under the resourceVersion that it has there."""
+        revision = int(obj["metadata"]["resourceVersion"])
+        self.revision = max(self.revision, revision)
+        return self._set(resource, obj, revision, ())
+
+    def _set(self, resource: str, obj: Object, revision: int, managed: tuple[Owned, ...]) -> Stored:
         namespace, name = key_of(obj)
         shelf = self._shelves[resource]
         space = shelf.spaces.setdefault(namespace, {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
-from kubepane_embedded.core import Core
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.meta import Key, Object, annotations_of, clone, is_deleting, key_of, labels_of, uid_of
 from kubepane_embedded.recorder import NORMAL, Recorder
 from kubepane_embedded.workqueue import WorkQueue
@@ -34,7 +34,7 @@ class IngressController:
         core: The cluster.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Backend) -> None:
         self._storage = core.storage
         self._clock = core.clock
         self._client = core.client(COMPONENT)

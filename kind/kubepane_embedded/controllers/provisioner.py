@@ -6,11 +6,11 @@ helper pods that make and remove the directories; their time is kept.
 
 from __future__ import annotations
 
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.controllers.provisioners import KNOWN, Provisioner, Refused
 from kubepane_embedded.controllers.volumebinding import CLAIMS, VOLUMES, index_unbound_claims, phase_of, unbound_claims
 from kubepane_embedded.controllers.volumereclaim import PROVISIONED_BY
 from kubepane_embedded.controllers.volumes import PROVISIONER, SELECTED_NODE
-from kubepane_embedded.core import Core
 from kubepane_embedded.errors import ApiError
 from kubepane_embedded.faults import asked
 from kubepane_embedded.meta import Key, Object, annotations_of, is_deleting, key_of, uid_of
@@ -30,7 +30,7 @@ class ExternalProvisioner:
         core: The cluster.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Backend) -> None:
         self._core = core
         self._storage = core.storage
         self._client = core.client("local-path-provisioner")
@@ -172,7 +172,10 @@ class ExternalProvisioner:
         self._working.discard(uid)
         volume = self._storage.read(VOLUMES, *key)
         if volume is not None and uid_of(volume) == uid and self._is_deletable(volume):
-            self._client.delete(VOLUMES, *key, uid=uid)
+            try:
+                self._client.delete(VOLUMES, *key, uid=uid)
+            except ApiError:
+                self._volumes.retry(key)
 
 
 def _fault(claim: Object, storage_class: Object) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubepane_embedded.client import Client
+from kubepane_embedded.backend import Writer
 from kubepane_embedded.kubelet.addresses import Addresses
 from kubepane_embedded.kubelet.logbook import Logbook
 from kubepane_embedded.kubelet.memorywatch import MemoryWatch
@@ -34,7 +34,7 @@ class Shared:
         look: Look at a pod after so many seconds.
     """
 
-    client: Client
+    client: Writer
     seed: Seed
     logbook: Logbook
     volumes: Volumes

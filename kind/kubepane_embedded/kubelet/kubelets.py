@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubepane_embedded.core import Core
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.faults import asked
 from kubepane_embedded.kubelet.adopting import adopt, is_begun
 from kubepane_embedded.kubelet.attaching import drive, show, waits_for_input
@@ -36,7 +36,7 @@ class Kubelets:
         memory: Bytes that a container of a pod uses now.
     """
 
-    def __init__(self, core: Core, logbook: Logbook, memory: Callable[[Object, str], int]) -> None:
+    def __init__(self, core: Backend, logbook: Logbook, memory: Callable[[Object, str], int]) -> None:
         self._client = core.client("kubelet")
         self._storage = core.storage
         self._clock = core.clock

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from kubepane_embedded.core import Core
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.faults import asked
 from kubepane_embedded.kubelet.images import Application, application
 from kubepane_embedded.load.chance import deviation
@@ -109,7 +109,7 @@ class Demand:
         core: The cluster.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Backend) -> None:
         self._storage = core.storage
         self._clock = core.clock
         self._queue = WorkQueue(core.clock, self._reconcile, "load")

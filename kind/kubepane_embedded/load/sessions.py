@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kubepane_embedded.core import Core
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.load.demand import Demand
 from kubepane_embedded.load.spread import Member, Spread
 from kubepane_embedded.meta import Key
@@ -53,7 +53,7 @@ class Sessions:
         write: Takes a line of a container's log (`Logbook.write` of the kubelet).
     """
 
-    def __init__(self, core: Core, demand: Demand, write: Write) -> None:
+    def __init__(self, core: Backend, demand: Demand, write: Write) -> None:
         self._clock = core.clock
         self._seed = core.seed.fork()
         self._demand = demand

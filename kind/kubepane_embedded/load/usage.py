@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.clock import parse_stamp
-from kubepane_embedded.core import Core
 from kubepane_embedded.faults import asked
 from kubepane_embedded.load.chance import deviation
 from kubepane_embedded.load.demand import Demand, idle
@@ -28,7 +28,7 @@ class Usage:
         demand: Who works for users.
     """
 
-    def __init__(self, core: Core, demand: Demand) -> None:
+    def __init__(self, core: Backend, demand: Demand) -> None:
         self._storage = core.storage
         self._clock = core.clock
         self.demand = demand
