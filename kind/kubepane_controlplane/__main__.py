@@ -32,7 +32,8 @@ def arguments() -> argparse.ArgumentParser:
     run.add_argument("program", nargs="+", metavar="COMMAND", help="the command with its arguments, after --")
     up = commands.add_parser("up", help="run until interrupted; the first line printed is the kubeconfig's path")
     up.add_argument("--dir", type=Path, help="where its state lives (a temporary folder, removed at the end)")
-    up.add_argument("--nodes", type=int, default=4, help="KWOK nodes, the first a control-plane node (4)")
+    up.add_argument("--nodes", type=int, help="KWOK nodes, the first a control-plane node (4; none beside simulated ones)")
+    up.add_argument("--simulated", type=int, default=0, metavar="N", help="nodes with simulated kubelets: probes, images, crashes, logs, load")
     up.add_argument("--pods", type=int, default=0, help="so many pods, in Deployments of a hundred")
     up.add_argument("--churn", type=float, default=0.0, metavar="N", help="so many changes a second, for ten minutes at most")
     up.add_argument("--audit", action="store_true", help="write every request of a client to audit.log")
@@ -45,7 +46,8 @@ def up(given: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with ControlPlane(given.nodes, not given.no_metrics, given.audit, folder=given.dir) as plane:
+    nodes = given.nodes if given.nodes is not None else 0 if given.simulated else 4
+    with ControlPlane(nodes, given.simulated, not given.no_metrics, given.audit, folder=given.dir) as plane:
         sys.stdout.write(f"{plane.kubeconfig}\n")
         sys.stdout.flush()
         if given.pods:

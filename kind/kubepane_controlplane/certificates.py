@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ADMIN = "controlplane-admin"
-CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok", "metrics-server")
+CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok", "kubelets", "metrics-server")
 NAMES = ("localhost", "kubernetes", "kubernetes.default.svc")
 
 

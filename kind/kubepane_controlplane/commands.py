@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubepane_controlplane.certificates import ADMIN
 
+WEBSOCKETS_TO_KUBELETS = "--feature-gates=TranslateStreamCloseWebsocketRequests=false,PortForwardWebsockets=false"
+"""The API server passes WebSockets on as they are, instead of speaking SPDY to kubelets: ours do not."""
 HEALTH = "--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics"
 FAST_HPA = (
     "--horizontal-pod-autoscaler-sync-period=5s",
@@ -28,6 +31,7 @@ class Place:
     controllers: int
     scheduler: int
     kwok: int
+    kubelets: int
     metrics: int
 
     @property
@@ -62,8 +66,8 @@ class Place:
             "--quota-backend-bytes=4294967296",
         ]
 
-    def api_command(self, audit: bool) -> list[str]:
-        """The API server, with RBAC enforced and the aggregation layer on."""
+    def api_command(self, audit: bool, simulated: bool) -> list[str]:
+        """The API server, with RBAC enforced and the aggregation layer on; `simulated`: its kubelets are our own."""
         folder = self.folder
         logged = [f"--audit-policy-file={folder}/audit.yaml", f"--audit-log-path={folder}/audit.log", "--audit-log-mode=blocking"]
         return [
@@ -85,12 +89,15 @@ class Place:
             f"--proxy-client-key-file={folder}/leaf.key",
             f"--requestheader-client-ca-file={folder}/ca.crt",
             f"--requestheader-allowed-names={ADMIN}",
+            f"--kubelet-client-certificate={folder}/leaf.crt",
+            f"--kubelet-client-key={folder}/leaf.key",
             "--requestheader-username-headers=X-Remote-User",
             "--requestheader-group-headers=X-Remote-Group",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",
             *(logged if audit else []),
+            *([WEBSOCKETS_TO_KUBELETS] if simulated else []),
         ]
 
     def controllers_command(self, fast_hpa: bool) -> list[str]:
@@ -142,8 +149,20 @@ class Place:
             "--node-lease-duration-seconds=40",
         ]
 
+    def kubelets_command(self, nodes: int) -> list[str]:
+        """Simulated kubelets, with probes, images, crashes, logs and load, for so many nodes."""
+        return [
+            sys.executable,
+            "-m",
+            "kubepane_controlplane.kubelets",
+            f"--kubeconfig={self.kubeconfig_of('kubelets')}",
+            f"--nodes={nodes}",
+            f"--port={self.kubelets}",
+            f"--folder={self.folder}",
+        ]
+
     def metrics_command(self) -> list[str]:
-        """metrics-server, scraping KWOK every 10 s (its least)."""
+        """metrics-server, scraping the kubelets every 10 s (its least)."""
         return [
             str(self.binaries / "metrics-server"),
             f"--kubeconfig={self.kubeconfig_of('metrics-server')}",

@@ -21,6 +21,8 @@ from kubepane_controlplane.commands import Place
 from kubepane_controlplane.processes import Process
 
 Object = dict[str, Any]
+SOURCES = Path(__file__).resolve().parent.parent
+"""Where a part that is a program of ours finds the packages."""
 PATIENCE = 120.0
 LOOK = 0.05
 CONTEXT = "controlplane"
@@ -33,34 +35,38 @@ class NotReady(Exception):
 
 
 class ControlPlane:
-    """etcd, API server, controllers, scheduler, and on request KWOK nodes and metrics-server.
+    """etcd, API server, controllers, scheduler, and on request nodes and metrics-server.
 
     Args:
         nodes: KWOK nodes, the first of them a control-plane node; 0 leaves KWOK out.
+        simulated: Nodes with simulated kubelets, likewise: probes, images, logs and load are theirs alone, and they take real time.
         metrics: Whether metrics-server runs.
         audit: Whether every request of a client is written to `audit.log`.
         fast_hpa: Whether the HPA looks every 5 s instead of every 15.
         folder: Where the state lives; a temporary folder, removed at the end, by default.
     """
 
-    def __init__(self, nodes: int = 4, metrics: bool = True, audit: bool = False, fast_hpa: bool = True, folder: Path | None = None) -> None:
+    def __init__(
+        self, nodes: int = 4, simulated: int = 0, metrics: bool = True, audit: bool = False, fast_hpa: bool = True, folder: Path | None = None
+    ) -> None:
         if not building.is_built():
             raise building.CannotBuild("the control plane is not built: make controlplane")
         self._own = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="kubepane-controlplane-"))
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.place = Place(building.cache(), self.folder, *_free_ports(7))
+        self.place = Place(building.cache(), self.folder, *_free_ports(8))
         self._nodes, self._audit = nodes, audit
         place = self.place
         commands = {
             "etcd": place.etcd_command(),
-            "kube-apiserver": place.api_command(audit),
+            "kube-apiserver": place.api_command(audit, simulated > 0),
             "kube-controller-manager": place.controllers_command(fast_hpa),
             "kube-scheduler": place.scheduler_command(),
             **({"kwok": place.kwok_command()} if nodes else {}),
+            **({"kubelets": place.kubelets_command(simulated)} if simulated else {}),
             **({"metrics-server": place.metrics_command()} if metrics else {}),
         }
-        self.parts = {name: Process(name, command, self.folder) for name, command in commands.items()}
+        self.parts = {name: Process(name, command, self.folder, {"PYTHONPATH": str(SOURCES)}) for name, command in commands.items()}
 
     @property
     def kubeconfig(self) -> Path:

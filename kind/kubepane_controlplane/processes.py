@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,10 +30,12 @@ class Process:
         name: What its log file is called.
         command: With its arguments.
         folder: Where it runs and logs.
+        environment: Variables beside those of this process.
     """
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.name = name
+        self._environment = {**os.environ, **(environment or {})}
         self._command = list(command)
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,7 +47,13 @@ class Process:
     def _spawn(self) -> subprocess.Popen[bytes]:
         with (self._folder / f"{self.name}.log").open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own binaries
-                self._command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True, preexec_fn=_die_with_parent
+                self._command,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                env=self._environment,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
 
     @property
