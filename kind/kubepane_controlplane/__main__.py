@@ -60,7 +60,7 @@ def up(given: argparse.Namespace) -> int:
 
 def run(program: list[str]) -> int:
     """Run a command while a control plane is there; its exit code. An interrupt is the command's: the control plane ends after it."""
-    with ControlPlane() as plane:
+    with ControlPlane(0, simulated=4) as plane:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         environment = {**os.environ, "KUBEPANE_TEST_KUBECONFIG": str(plane.kubeconfig)}

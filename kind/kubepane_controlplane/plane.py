@@ -54,7 +54,7 @@ class ControlPlane:
         self._own = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="kubepane-controlplane-"))
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.place = Place(building.cache(), self.folder, *_free_ports(8))
+        self.place = Place(building.cache(), self.folder, *free_ports(8))
         self._nodes, self._audit = nodes, audit
         place = self.place
         commands = {
@@ -185,6 +185,14 @@ class ControlPlane:
         """Merge-patch annotations of an object; None takes one away."""
         return self._request("PATCH", path, {"metadata": {"annotations": annotations}})
 
+    def label(self, path: str, labels: dict[str, str | None]) -> tuple[int, bytes]:
+        """Merge-patch labels of an object; None takes one away."""
+        return self._request("PATCH", path, {"metadata": {"labels": labels}})
+
+    def delete(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a DELETE."""
+        return self._request("DELETE", path, None)
+
     def _request(self, method: str, path: str, obj: Object | None) -> tuple[int, bytes]:
         context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         context.load_cert_chain(self.folder / "leaf.crt", self.folder / "leaf.key")
@@ -233,7 +241,7 @@ class ControlPlane:
         self.create("/apis/apiregistration.k8s.io/v1/apiservices", {"metadata": {"name": "v1beta1.metrics.k8s.io"}, "spec": spec})
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports on 127.0.0.1 that nobody listens on now, all different."""
     sockets = [socket.socket() for _ in range(count)]
     try:

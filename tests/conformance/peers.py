@@ -31,6 +31,7 @@ class Peer:
         self.door = Door(kubeconfig)
         nodes = self.door.get("/api/v1/nodes")["items"]
         self.has_kubelet = bool(nodes) and all("kwok.x-k8s.io/node" not in node["metadata"].get("annotations", {}) for node in nodes)
+        self.is_simulated = bool(nodes) and all(node["status"]["nodeInfo"]["osImage"] == "Simulated node" for node in nodes)
         self.has_metrics = self.door("GET", "/apis/metrics.k8s.io/v1beta1").code == 200
         self.nodes = [node["metadata"]["name"] for node in nodes]
         self.tainted = [node["metadata"]["name"] for node in nodes if node["spec"].get("taints")]

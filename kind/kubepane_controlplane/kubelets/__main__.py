@@ -7,7 +7,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import aiohttp
@@ -82,9 +82,15 @@ def begin(backend: RemoteBackend) -> Endpoint:
 
 
 async def run(given: argparse.Namespace, stop: asyncio.Event) -> None:
-    """Play kubelets until told to stop."""
+    """Kubelets on the server of a kubeconfig, until told to stop."""
     server = await server_of(given.kubeconfig, AGENT)
     backend = RemoteBackend(server, Seed(given.seed))
+    with closing(backend):
+        await play(server, backend, given, stop)
+
+
+async def play(server: Server, backend: RemoteBackend, given: argparse.Namespace, stop: asyncio.Event) -> None:
+    """Register, follow, serve."""
     await registered(backend, given.nodes - 1, given.port)
     async with following(server, backend):
         backend.clock.attach(asyncio.get_running_loop())

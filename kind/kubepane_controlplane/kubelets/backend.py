@@ -48,3 +48,7 @@ class RemoteBackend:
     def client(self, name: str) -> RemoteWriter:
         """The API as a part sees it."""
         return RemoteWriter(self._requests, self.registry, self.mirror, self.clock, self.seed, name)
+
+    def close(self) -> None:
+        """Close the connection to the server."""
+        self._requests.close()

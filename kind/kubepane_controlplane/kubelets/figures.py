@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kubepane_controlplane.kubelets.backend import RemoteBackend
+from kubepane_embedded.backend import Backend
 from kubepane_embedded.clock import parse_stamp
 from kubepane_embedded.load.metrics import SYSTEM_CPU, SYSTEM_MEMORY
 from kubepane_embedded.load.usage import Usage
@@ -45,7 +45,7 @@ class Figures:
         usage: What containers use.
     """
 
-    def __init__(self, backend: RemoteBackend, usage: Usage) -> None:
+    def __init__(self, backend: Backend, usage: Usage) -> None:
         self._storage = backend.storage
         self._clock = backend.clock
         self._usage = usage

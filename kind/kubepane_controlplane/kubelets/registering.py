@@ -35,11 +35,14 @@ def _kept_at(backend: RemoteBackend, obj: Object) -> str:
 
 
 def _ensure(backend: RemoteBackend, resource: str, obj: Object) -> None:
+    """Look before creating: a Service with an address of its own is not `AlreadyExists` the second time, but invalid."""
+    client = backend.client("kubelet")
     try:
-        backend.client("kubelet").create(resource, obj)
+        client.get(resource, *key_of(obj))
     except ApiError as refusal:
-        if refusal.reason != "AlreadyExists":
+        if refusal.code != 404:
             raise
+        client.create(resource, obj)
 
 
 def _served_here(node: Object, port: int) -> Object:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import time
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +20,7 @@ from kubepane_embedded.meta import Object, finalizers_of, key_of
 from kubepane_embedded.registry import Registry
 from kubepane_embedded.seed import Seed
 
+log = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds that an answer may take."""
 REST = 1.0
@@ -39,6 +41,10 @@ class Requests:
         self._address = urlsplit(server.url)
         self._connection = self._connect()
         self._rests_until = 0.0
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = str(self._address.hostname), self._address.port
@@ -64,6 +70,8 @@ class Requests:
             self._rests_until = time.monotonic() + REST
             raise ApiError(503, "ServiceUnavailable", f"no answer: {trouble}") from trouble
         if status >= 400:
+            if status not in (404, 409):
+                log.warning("refused: %s %s: %s", method, path, answer.get("message"))
             raise ApiError(status, answer.get("reason") or "", answer.get("message") or "", answer.get("details"))
         return answer
 
@@ -102,18 +110,21 @@ class RemoteWriter:
         self.seed = seed
         self.storage = mirror.storage
 
+    def get(self, resource: str, namespace: str, name: str) -> Object:
+        """The object as it is at the server now."""
+        return self._taken(resource, self._requests("GET", self._path(resource, namespace, name)))
+
     def create(self, resource: str, obj: Object) -> Object:
         """Create; the namespace is the object's own."""
         return self._taken(resource, self._requests("POST", self._path(resource, key_of(obj)[0], "") + self._query, obj))
 
     def update_status(self, resource: str, obj: Object) -> Object:
         """Replace the status; on a conflict the newest version is read, so that another try knows it."""
-        path = self._path(resource, *key_of(obj))
         try:
-            return self._taken(resource, self._requests("PUT", f"{path}/status{self._query}", obj))
+            return self._taken(resource, self._requests("PUT", f"{self._path(resource, *key_of(obj))}/status{self._query}", obj))
         except ApiError as refusal:
             if refusal.code == 409:
-                self._taken(resource, self._requests("GET", path))
+                self.get(resource, *key_of(obj))
             raise
 
     def patch(self, resource: str, namespace: str, name: str, patch: Any) -> Object:
