@@ -77,7 +77,10 @@ def furnished(plane: ControlPlane) -> ControlPlane:
     plane.create("/api/v1/namespaces", {"metadata": {"name": SPACE}})
     until(lambda: plane.get(f"/api/v1/namespaces/{SPACE}/serviceaccounts/default")[0] == 200)
     labels = {"app": "web"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "registry.k8s.io/pause:3.10"}]}}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"terminationGracePeriodSeconds": 1, "containers": [{"name": "app", "image": "registry.k8s.io/pause:3.10"}]},
+    }
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
     plane.create(f"{APPS}/deployments", {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
     return plane

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from kubepane_controlplane.kubelets.figures import Counter, Figures
+from kubepane_controlplane.kubelets.figures import STARTING, Counter, Figures
 from kubepane_embedded.clock import VirtualClock
 from kubepane_embedded.core import Core
 from kubepane_embedded.load.demand import Demand
@@ -27,9 +27,9 @@ class Node:
         index_pods_by_node(self.core.storage)
         self.figures = Figures(self.core, Usage(self.core, Demand(self.core)))
 
-    def run(self, started: str, name: str = "p") -> None:
+    def run(self, started: str, name: str = "p", image: str = "nginx:1.27") -> None:
         status = {"containerStatuses": [{"name": "c", "state": {"running": {"startedAt": started}}}]}
-        spec = {"nodeName": "n", "containers": [{"name": "c", "image": "nginx:1.27"}]}
+        spec = {"nodeName": "n", "containers": [{"name": "c", "image": image}]}
         meta: dict[str, Any] = {"name": name, "namespace": "default", "uid": f"u-{name}"}
         self.core.storage.put("pods", {"kind": "Pod", "metadata": meta, "spec": spec, "status": status})
 
@@ -39,7 +39,7 @@ class Node:
 
 @given(st.lists(st.tuples(st.floats(0, 4000), st.floats(0, 100)), max_size=20))
 def test_a_counter_never_falls_and_is_the_sum_of_what_was_used(steps: list[tuple[float, float]]) -> None:
-    counter, now, total = Counter(0.0, 0.0), 0.0, 0.0
+    counter, now, total = Counter(0.0, 0.0), 0.0, STARTING
     for millicores, passed in steps:
         now += passed
         total += millicores / 1000 * passed
@@ -65,9 +65,16 @@ def test_cpu_of_ten_seconds_is_the_rate_times_ten() -> None:
     first = node.read()
     node.clock.advance(10)
     second = node.read()
-    assert 0 < first["container_cpu_usage_seconds_total"] < 0.1
+    assert STARTING < first["container_cpu_usage_seconds_total"] < 0.1
     assert second["container_cpu_usage_seconds_total"] > first["container_cpu_usage_seconds_total"]
     assert second["node_cpu_usage_seconds_total"] - first["node_cpu_usage_seconds_total"] > 0.5  # the system itself
+
+
+def test_who_does_nothing_has_started_at_least() -> None:
+    node = Node()
+    node.run(node.clock.stamp(), image="registry.k8s.io/pause:3.10")
+    node.clock.advance(60)
+    assert node.read()["container_cpu_usage_seconds_total"] == STARTING
 
 
 def test_another_run_begins_at_nothing() -> None:
@@ -78,7 +85,7 @@ def test_another_run_begins_at_nothing() -> None:
     node.run(node.clock.stamp())
     node.clock.advance(10)
     found = node.read()
-    assert found["container_cpu_usage_seconds_total"] < long / 10
+    assert found["container_cpu_usage_seconds_total"] - STARTING < (long - STARTING) / 10
     assert found["container_start_time_seconds"] == node.clock.start.timestamp() + 1000
 
 

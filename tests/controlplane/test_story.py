@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from conformance.peers import Peer
 from controlplane.conftest import require
 from kubepane import cli
 from kubepane.cluster.options import Options
@@ -20,27 +18,19 @@ from kubepane.cluster.session import Session
 from kubepane.scenarios import facts
 from kubepane.scenarios.book import CHAPTERS, chosen
 from kubepane.scenarios.player import AT_ONCE, KINDS, Player
+from kubepane_controlplane.plane import ControlPlane
 
-pytestmark = [pytest.mark.controlplane, pytest.mark.needs_kubelet, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
 LONGEST = 120.0
 """Seconds in which a chapter must have ended: here they are real ones."""
 
 
 @pytest.fixture(scope="module")
 def kubeconfig() -> Iterator[Path]:
-    """Of a cluster with the story on it, taken away afterwards."""
+    """Of a cluster that nobody has touched."""
     require()
-    path = Path(os.environ["KUBEPANE_TEST_KUBECONFIG"])
-    peer = Peer("real", path)
-    if not peer.is_simulated:
-        pytest.skip("its kubelets are not simulated: no load, no probes that fail when asked")
-    yield path
-    for name in ("chatapp",):
-        peer.door.delete(f"/api/v1/namespaces/{name}")
-        peer.door.gone(f"/api/v1/namespaces/{name}", 120)
-    for volume in peer.door.get("/api/v1/persistentvolumes")["items"]:
-        peer.door.delete(f"/api/v1/persistentvolumes/{volume['metadata']['name']}")
-    peer.door.close()
+    with ControlPlane(0, simulated=4) as plane:
+        yield plane.kubeconfig
 
 
 @asynccontextmanager

@@ -165,6 +165,9 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
         for side in both:
             side.kubectl("create", "namespace", NAMESPACE)
             side.kubectl("wait", "--namespace", NAMESPACE, "--for=create", "serviceaccount/default", "--timeout=20s")
+        classes = json.loads(both[1].kubectl("get", "storageclasses", "-o", "json").stdout)["items"]
+        for one in classes:  # a default class is written into every claim
+            both[0].kubectl("create", "-f", "-", stdin=json.dumps(one))
         yield both
         both[1].kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 

@@ -117,7 +117,8 @@ def test_claims_from_asking_to_bound_and_lost(place: str) -> None:
             spec={"containers": [{"name": "c", "image": "i"}], "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "missing"}}]},
         ),
     )
-    have = sorted(c.metadata.name for c in read(place, k.CLAIMS).storageclasses)
+    classes = sorted(read(place, k.CLAIMS).storageclasses, key=lambda c: c.metadata.name)
+    have = [c.metadata.name + " (default)" * (c.metadata.annotations is not None and c.metadata.annotations.default_class == "true") for c in classes]
     shown = ", ".join(have[:4]) + (f" and {len(have) - 4} more" if len(have) > 4 else "")
     local = "no volume of class local fits: small"
     wanted = {
@@ -167,7 +168,7 @@ def described(place: str) -> dict[str, tuple[set[str], int]]:
 
 def test_endpoints_are_those_of_kubectl_describe_through_a_rollout(place: str) -> None:
     labels = {"app": "web"}
-    container = {"name": "c", "image": "i", "ports": [{"name": "http", "containerPort": 8080}]}
+    container = {"name": "c", "image": "registry.k8s.io/pause:3.10", "ports": [{"name": "http", "containerPort": 8080}]}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 5}}
     apply(
         place,

@@ -1,6 +1,6 @@
 """Rollouts, Jobs, nodes and HPAs on a real API server with its controllers, beside kubectl's own words: KUBEPANE_TEST_KUBECONFIG.
 
-Pods are played by KWOK: an annotation keeps those of a template from ever becoming ready.
+Where KWOK plays the pods an annotation keeps those of a template from ever becoming ready; kubelets find no image for them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 NEVER = {"pod-ready.stage.kwok.x-k8s.io/delay": "1h", "pod-ready.stage.kwok.x-k8s.io/jitter-delay": "2h"}
+OLD, NEW = "registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.10"
 STATUS: tuple[tuple[Kind, Any], ...] = (
     (k.DEPLOYMENTS, rollout_status.deployment_status), (k.STATEFULSETS, rollout_status.statefulset_status), (k.DAEMONSETS, rollout_status.daemonset_status),
 )  # fmt: skip
@@ -64,7 +65,7 @@ def place() -> Iterator[str]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
-def workload(kind: str, name: str, image: str = "app:1", notes: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+def workload(kind: str, name: str, image: str = OLD, notes: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     meta = {"labels": {"app": name}, "annotations": notes or {}}
     template = {"metadata": meta, "spec": {"containers": [{"name": "app", "image": image}]}}
     more = {"serviceName": name} if kind == "StatefulSet" else {}
@@ -127,10 +128,10 @@ def test_rollouts_in_kubectls_words_from_the_first_pod_to_the_last(place: str) -
         watch.until(name, Phase.STEADY)
     assert kubectl("-n", place, "rollout", "pause", "deployment/held").returncode == 0
     apply(
-        place, workload("Deployment", "web", "app:2", replicas=3, minReadySeconds=2), workload("StatefulSet", "db", "app:2", replicas=2),
-        workload("DaemonSet", "agent", "app:2"), workload("Deployment", "stuck", "broken:1", NEVER, replicas=2, progressDeadlineSeconds=5),
+        place, workload("Deployment", "web", NEW, replicas=3, minReadySeconds=2), workload("StatefulSet", "db", NEW, replicas=2),
+        workload("DaemonSet", "agent", NEW), workload("Deployment", "stuck", "example.com/there-is-none:1", NEVER, replicas=2, progressDeadlineSeconds=5),
     )  # fmt: skip
-    assert kubectl("-n", place, "set", "image", "deployment/held", "app=app:2").returncode == 0
+    assert kubectl("-n", place, "set", "image", "deployment/held", f"app={NEW}").returncode == 0
     watch.until("web", Phase.ROLLING)
     web = watch.stores.deployments.named(place, "web")
     assert web is not None
@@ -180,11 +181,18 @@ def test_pods_that_are_refused_by_a_quota_are_the_cause(place: str) -> None:
 
 
 def test_jobs_read_as_kubectl_prints_them(place: str) -> None:
-    def job(name: str, notes: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-        template = {"metadata": {"annotations": notes or {}}, "spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "job:1"}]}}
+    def job(name: str, notes: dict[str, str] | None = None, command: str = "sleep 2", **spec: Any) -> dict[str, Any]:
+        container = {"name": "app", "image": "busybox:1.37", "command": ["sh", "-c", command]}
+        template = {"metadata": {"annotations": notes or {}}, "spec": {"restartPolicy": "Never", "containers": [container]}}
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template, **spec}}
 
-    apply(place, job("quick"), job("many", completions=3, parallelism=2), job("slow", NEVER, activeDeadlineSeconds=4), job("off", suspend=True))
+    apply(
+        place,
+        job("quick"),
+        job("many", completions=3, parallelism=2),
+        job("slow", NEVER, "sleep 600", activeDeadlineSeconds=4),
+        job("off", suspend=True),
+    )
     stores, seen = live(), set()
     read(stores, k.NODES)
     end = time.monotonic() + 60

@@ -13,6 +13,8 @@ from kubepane_embedded.load.usage import Usage
 from kubepane_embedded.meta import Object, key_of, uid_of
 from kubepane_embedded.podindexes import pods_on
 
+STARTING = 0.02
+"""CPU seconds that starting a container takes. metrics-server does not believe in containers that never used any, and hides their pods."""
 TYPES = """\
 # TYPE node_cpu_usage_seconds_total counter
 # TYPE node_memory_working_set_bytes gauge
@@ -28,7 +30,7 @@ class Counter:
 
     begun: float
     at: float
-    total: float = 0.0
+    total: float = STARTING
 
     def count(self, millicores: float, now: float) -> float:
         """Add what was used since the last time."""
