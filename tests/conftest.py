@@ -9,6 +9,7 @@ import pytest
 OWN = Path(__file__).with_name("controlplane")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests on one real cluster run one after another (`--dist loadgroup`); those that start a control plane of their own run beside them."""
     for item in items:

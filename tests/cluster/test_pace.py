@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from kubepane.cluster.pace import LONG_FAULT, Backoff, Pace
 from kubepane.cluster.versions import older, ordered
@@ -29,6 +29,7 @@ def test_a_lasting_fault_begins_with_a_long_pause() -> None:
 
 
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=80), st.booleans())
+@example([11.0, 20.0, 9.0, 20.0, *[0.0] * 10], True)  # the fault becomes a long one in the middle of a pause
 def test_no_way_of_trying_gets_past_the_bounds(gaps: list[float], failing: bool) -> None:
     pace, now, tries = Pace(), 0.0, []
     if failing:

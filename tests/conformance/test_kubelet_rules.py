@@ -114,7 +114,7 @@ def test_init_containers_run_one_after_another(space: Space) -> None:
 
 
 def test_readiness_comes_and_goes_without_a_restart(space: Space) -> None:
-    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1, "failureThreshold": 1}
+    probe = {"exec": {"command": ["test", "-e", "/var/ready"]}, "periodSeconds": 1, "failureThreshold": 1}
     path = start(space, "p", containers=[script("while true; do sleep 1; done", readinessProbe=probe)])
     space.door.until(path, lambda p: p["status"].get("phase") == "Running")
     assert space.told("p", "Unhealthy")[0].startswith("Readiness probe failed:")

@@ -83,7 +83,7 @@ def begin(backend: RemoteBackend) -> Endpoint:
 
 async def run(given: argparse.Namespace, stop: asyncio.Event) -> None:
     """Kubelets on the server of a kubeconfig, until told to stop."""
-    server = await server_of(given.kubeconfig, AGENT)
+    server = server_of(given.kubeconfig, AGENT)
     backend = RemoteBackend(server, Seed(given.seed))
     with closing(backend):
         await play(server, backend, given, stop)

@@ -1,13 +1,13 @@
-"""Where the API server is and who we are there, from a kubeconfig."""
+"""Where the API server is and who we are there, from a kubeconfig as the launcher and the embedded cluster write it: certificates in files."""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from kubernetes_asyncio.client import Configuration
-from kubernetes_asyncio.config import load_kube_config
+import yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,26 @@ class Server:
     headers: dict[str, str]
 
 
-async def server_of(kubeconfig: Path, agent: str) -> Server:
-    """The server of a kubeconfig's current context, as the user named there (certificates or a token)."""
-    found = Configuration()
-    await load_kube_config(config_file=str(kubeconfig), client_configuration=found)
-    headers = {"User-Agent": agent}
-    token = await found.get_api_key_with_prefix("BearerToken")
-    if token:
-        headers["Authorization"] = token
-    return Server(found.host.rstrip("/"), _tls(found) if found.host.startswith("https:") else None, headers)
+def server_of(kubeconfig: Path, agent: str) -> Server:
+    """The server of a kubeconfig's current context, as the user named there.
+
+    Raises:
+        KeyError: It has no such context, cluster or user, or holds certificates as data.
+        OSError: It or a file that it names cannot be read.
+    """
+    config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    context = _named(config, "context", config["current-context"])
+    cluster, user = _named(config, "cluster", context["cluster"]), _named(config, "user", context["user"])
+    url: str = cluster["server"].rstrip("/")
+    return Server(url, _tls(cluster, user) if url.startswith("https:") else None, {"User-Agent": agent})
 
 
-def _tls(found: Configuration) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=found.ssl_ca_cert)
-    if found.cert_file:
-        context.load_cert_chain(found.cert_file, found.key_file)
+def _named(config: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {entry["name"]: entry[kind] for entry in config[f"{kind}s"]}
+    return found[name]
+
+
+def _tls(cluster: dict[str, Any], user: dict[str, Any]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=cluster["certificate-authority"])
+    context.load_cert_chain(user["client-certificate"], user["client-key"])
     return context

@@ -50,7 +50,11 @@ class Pace:
         self._fault_since: float | None = None
 
     def pause(self, now: float) -> float:
-        """Seconds until the next try is allowed, 0 for now."""
+        """Seconds until the next try is allowed, 0 for now. It may be that the fault becomes a long one while one waits: then a little more."""
+        first = self._rest(now)
+        return first + self._rest(now + first) if first else 0.0
+
+    def _rest(self, now: float) -> float:
         windows = self._windows
         if self._fault_since is not None and now - self._fault_since > LONG_FAULT:
             windows = (*windows, LONG_WINDOW)
