@@ -29,7 +29,7 @@ controlplane: $(VENV)/dev.done  ## build the real control plane from Go modules 
 
 test-controlplane: $(VENV)/dev.done  ## run what needs a real control plane, on one started for it (needs Go, or what `make controlplane` has built)
 	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane build
-	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane run -- $(BIN)/python -m pytest -m controlplane -n 3 --dist loadgroup $(ARGS)
+	@PYTHONPATH=kind $(BIN)/python -m kubepane_controlplane run -- $(BIN)/python -m pytest -m controlplane -n 3 --dist loadfile $(ARGS)
 
 check: lint types test  ## everything that CI runs: lint, types, tests
 
