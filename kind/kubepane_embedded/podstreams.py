@@ -20,6 +20,8 @@ from kubepane_embedded.views import ENCODER
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 BEHIND = 8192
 """Lines that a follower may be behind; one that reads slower than that is cut."""
+BEGINNING = 0.1
+"""Seconds that a runtime takes to begin. kubectl throws away what comes before its streams are made: output, and the exit code too."""
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 
 
@@ -238,6 +240,11 @@ def _running(pod: Object, container: str, runtime: PodRuntime | None) -> PodRunt
     return runtime
 
 
+async def _begun(session: Session, begin: Callable[[Session], Awaitable[int]]) -> int:
+    await asyncio.sleep(BEGINNING)
+    return await begin(session)
+
+
 async def _streamed(request: web.Request, begin: Callable[[Session], Awaitable[int]]) -> web.StreamResponse:
     """Upgrade to a WebSocket, run what was asked for on its streams, say how it ended."""
     if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -246,7 +253,7 @@ async def _streamed(request: web.Request, begin: Callable[[Session], Awaitable[i
     await socket.prepare(request)
     session = Session(socket)
     pump = asyncio.ensure_future(session.pump())
-    run = asyncio.ensure_future(begin(session))
+    run = asyncio.ensure_future(_begun(session, begin))
     try:
         await asyncio.wait({pump, run}, return_when=asyncio.FIRST_COMPLETED)
         if run.done() or not socket.closed:

@@ -49,13 +49,14 @@ class Bench:
         return Counter(f"{line['method']} {line['path']}" for line in lines if line["end"] == "done")
 
     def servers(self) -> tuple[Counter[str], Counter[str]]:
-        """What the server's has of the program since the last time: changes, and dry runs."""
+        """What the server's has of the program since the last time: changes, and dry runs. One that a controller was quicker than is neither."""
         made, rehearsed = Counter[str](), Counter[str]()
         lines = (self.plane.folder / "audit.log").read_text().splitlines()
         for line in lines[self.read :]:
             event: dict[str, Any] = json.loads(line)
             path, _, query = event["requestURI"].partition("?")
-            if event["verb"] in METHODS and event["userAgent"].startswith("kubepane/") and "/authorization.k8s.io/" not in path:
+            done = event["responseStatus"]["code"] < 400
+            if done and event["verb"] in METHODS and event["userAgent"].startswith("kubepane/") and "/authorization.k8s.io/" not in path:
                 (rehearsed if "dryRun=All" in query else made)[f"{METHODS[event['verb']]} {path}"] += 1
         self.read = len(lines)
         return made, rehearsed
@@ -116,7 +117,7 @@ def test_the_server_has_exactly_what_was_confirmed(bench: Bench, words: tuple[st
     assert bench.run(*words, "--yes") in (0, 1)  # 1: done, and its effect takes longer than this cluster allows
     made, rehearsed = bench.servers()
     assert made == Counter(changes) == bench.own
-    assert rehearsed == Counter(changes)
+    assert set(rehearsed) == set(changes)  # after a conflict the change is rehearsed again
     assert bench.run(*words, "--read-only") in (1, 4)  # 1: it is so already
     assert bench.servers() == (Counter(), Counter())
 
