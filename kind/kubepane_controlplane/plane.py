@@ -21,8 +21,6 @@ from kubepane_controlplane.commands import Place
 from kubepane_controlplane.processes import Process
 
 Object = dict[str, Any]
-SOURCES = Path(__file__).resolve().parent.parent
-"""Where a part that is a program of ours finds the packages."""
 PATIENCE = 120.0
 LOOK = 0.05
 CONTEXT = "controlplane"
@@ -66,7 +64,8 @@ class ControlPlane:
             **({"kubelets": place.kubelets_command(simulated)} if simulated else {}),
             **({"metrics-server": place.metrics_command()} if metrics else {}),
         }
-        self.parts = {name: Process(name, command, self.folder, {"PYTHONPATH": str(SOURCES)}) for name, command in commands.items()}
+        ours = {"PYTHONPATH": str(building.SOURCES.parent)}  # for the kubelets, which are a program of ours
+        self.parts = {name: Process(name, command, self.folder, ours) for name, command in commands.items()}
 
     @property
     def kubeconfig(self) -> Path:
@@ -184,10 +183,6 @@ class ControlPlane:
     def annotate(self, path: str, annotations: dict[str, str | None]) -> tuple[int, bytes]:
         """Merge-patch annotations of an object; None takes one away."""
         return self._request("PATCH", path, {"metadata": {"annotations": annotations}})
-
-    def label(self, path: str, labels: dict[str, str | None]) -> tuple[int, bytes]:
-        """Merge-patch labels of an object; None takes one away."""
-        return self._request("PATCH", path, {"metadata": {"labels": labels}})
 
     def delete(self, path: str) -> tuple[int, bytes]:
         """Status and body of a DELETE."""

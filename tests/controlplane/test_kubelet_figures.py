@@ -96,4 +96,4 @@ def test_what_is_gone_is_not_said_and_not_kept() -> None:
     node.read()
     node.core.storage.remove("pods", "default", "p")
     assert "container_cpu_usage_seconds_total" not in node.read()
-    assert {place[1] for place in node.figures._counters} == {"n"}
+    assert set(node.figures._counters) == {("n", "", "")}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
-import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ import aiohttp
 import pytest
 
 from conformance.door import Door
+from conformance.peers import condition
 from kubepane_controlplane import certificates
 from kubepane_controlplane.kubelets.__main__ import run
 from kubepane_controlplane.plane import free_ports
@@ -54,21 +53,12 @@ class Stage:
     def arguments(self) -> Namespace:
         return Namespace(kubeconfig=self.kubeconfig, nodes=2, port=self.port, folder=self.folder, seed=1)
 
-    async def until(self, path: str, so: Callable[[Any], object], seconds: float = 20.0) -> Any:
-        """Reads until it is so."""
-        deadline = time.monotonic() + seconds
-        while True:
-            answer = self.door("GET", path)
-            if answer.code == 200 and so(answer.body):
-                return answer.body
-            assert time.monotonic() < deadline, json.dumps(answer.body)[:2000]
-            await asyncio.sleep(0.05)
+    async def until(self, path: str, so: Callable[[Any], object]) -> Any:
+        """As `Door.until`, beside the kubelets that run in this loop."""
+        return await asyncio.to_thread(self.door.until, path, so, 20.0)
 
     async def gone(self, path: str) -> None:
-        deadline = time.monotonic() + 20
-        while self.door("GET", path).code != 404:
-            assert time.monotonic() < deadline, path
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(self.door.gone, path, 20.0)
 
     @asynccontextmanager
     async def kubelets(self) -> AsyncIterator[None]:
@@ -101,8 +91,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         door.close()
 
 
-def is_ready(pod: Object) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions") or [])
+def is_ready(obj: Object) -> bool:
+    return condition(obj, "Ready")[0] == "True"
 
 
 async def test_a_pod_lives_and_dies_on_a_server_that_only_stores_it(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conformance.peers import condition
 from controlplane.conftest import require
 from controlplane.waiting import until
 from kubepane_controlplane.plane import ControlPlane
@@ -39,8 +40,7 @@ def ready_nodes(plane: ControlPlane) -> list[str]:
 
 
 def is_ready(obj: Object) -> bool:
-    found = obj.get("status", {}).get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
+    return condition(obj, "Ready")[0] == "True"
 
 
 def create(plane: ControlPlane, name: str, image: str = "nginx:1.27", **container: Any) -> str:
@@ -48,7 +48,7 @@ def create(plane: ControlPlane, name: str, image: str = "nginx:1.27", **containe
     until(lambda: plane.get("/api/v1/namespaces/default/serviceaccounts/default")[0] == 200)
     probe = {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1}
     spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": image, "readinessProbe": probe, **container}]}
-    plane.create(PODS, {"metadata": {"name": name}, "spec": spec})
+    plane.create(PODS, {"metadata": {"name": name, "labels": {"app": name}}, "spec": spec})
     return f"{PODS}/{name}"
 
 
@@ -113,7 +113,6 @@ def test_a_stopped_kubelet_is_noticed_and_its_return_too(plane: ControlPlane) ->
 
 def test_the_real_metrics_server_says_what_load_costs(plane: ControlPlane) -> None:
     create(plane, "worker", resources={"requests": {"cpu": "100m"}, "limits": {"cpu": "300m"}})
-    plane.label(f"{PODS}/worker", {"app": "worker"})
     service = {"metadata": {"name": "worker", "annotations": {"sim.kubepane.io/demand": "800m"}}}
     plane.create("/api/v1/namespaces/default/services", {**service, "spec": {"selector": {"app": "worker"}, "ports": [{"port": 80}]}})
     figures = "/apis/metrics.k8s.io/v1beta1/namespaces/default/pods/worker"

@@ -34,11 +34,10 @@ class RemoteBackend:
     Args:
         server: The API server.
         seed: Chance.
-        clock: Real time; a test may bring another.
     """
 
-    def __init__(self, server: Server, seed: Seed, clock: Clock | None = None) -> None:
-        self.clock: Clock = clock or PacedClock()
+    def __init__(self, server: Server, seed: Seed) -> None:
+        self.clock: Clock = PacedClock()
         self.seed = seed
         self.storage = Storage()
         self.registry = default_registry()

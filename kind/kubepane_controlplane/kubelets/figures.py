@@ -55,9 +55,10 @@ class Figures:
 
     def text(self, node: str) -> str:
         """Prometheus text; times are milliseconds since 1970."""
+        self._usage.demand.prune()
         now, at = self._clock.seconds(), int(self._clock.now().timestamp() * 1000)
         lines = []
-        cpu, memory, seen = SYSTEM_CPU, SYSTEM_MEMORY, {("node", node, "")}
+        cpu, memory, seen = SYSTEM_CPU, SYSTEM_MEMORY, {(node, "", "")}
         for pod in pods_on(self._storage, node):
             for name, begun in self._running(pod):
                 mine, mine_bytes = self._usage.cpu(pod, name), self._usage.memory(pod, name)
@@ -68,7 +69,7 @@ class Figures:
                 lines.append(f"container_cpu_usage_seconds_total{labels} {total:.6f} {at}")
                 lines.append(f"container_memory_working_set_bytes{labels} {mine_bytes} {at}")
                 lines.append(f"container_start_time_seconds{labels} {self._clock.start.timestamp() + begun:.3f} {at}")
-        total = self._counter(("node", node, ""), 0.0).count(cpu, now)
+        total = self._counter((node, "", ""), 0.0).count(cpu, now)
         lines += [f"node_cpu_usage_seconds_total {total:.6f} {at}", f"node_memory_working_set_bytes {memory} {at}"]
         self._forget(node, seen)
         return TYPES + "\n".join(lines) + "\n"
