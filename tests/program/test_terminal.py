@@ -141,3 +141,14 @@ def test_poor_terminals(kubeconfig: str, args: tuple[str, ...], env: dict[str, s
         assert terminal.ended() == 0
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [(":pods", "/ pods"), ("/wanda", "/ wanda"), ("?taint", "/ taint"), ("/wanda\r?taint", "/ taint"), (":pods\x15e\x15n", "/ n")],
+    ids=["list", "filter", "help", "filter, then help", "list again"],
+)
+def test_what_is_typed_ahead_goes_where_it_would_go_one_by_one(app: Terminal, typed: str, shown: str) -> None:
+    """A slow link hands over many keys at once."""
+    app.keys(typed)
+    app.wait(shown, 5)

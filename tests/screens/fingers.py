@@ -41,7 +41,8 @@ class Fingers:
     """
 
     def __init__(self, pilot: Pilot[Any], dice: random.Random, tell: Callable[[events.Event], None] = lambda event: None) -> None:
-        self._app, self._pilot, self._dice = pilot.app, pilot, dice
+        self._app: Any = pilot.app
+        self._pilot, self._dice = pilot, dice
         self._keys, self._tell = vocabulary(), tell
         self.came: list[str] = []
 
@@ -102,5 +103,5 @@ class Fingers:
         for turn in range(500):
             await asyncio.sleep(0)
             waiting = [app, app.screen, *([app.focused] if app.focused is not None else [])]
-            if turn > 3 and all(one._message_queue.empty() for one in waiting):
+            if turn > 3 and not app.under_way and all(one._message_queue.empty() for one in waiting):
                 return

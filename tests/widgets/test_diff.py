@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from textual import events
 
 from kubepane_widgets import diff
 from kubepane_widgets.card import Button, Card
 from kubepane_widgets.diff import PromptScreen
+from kubepane_widgets.listcard import ListCard
 from kubepane_widgets.pacer import Pacer
 from kubepane_widgets.pane import Pane
 from kubepane_widgets.textview import TextView
@@ -153,6 +155,23 @@ async def test_a_key_is_painted_without_waiting_for_the_timer() -> None:
         app.screen._update_timer.resume = lambda: None  # type: ignore[method-assign]
         await pilot.press("j")
         assert "▌" in app.written
+
+
+async def test_a_card_under_another_neither_ends_that_nor_itself_twice() -> None:
+    app = Two()
+    async with app.run_test(size=SIZE) as pilot:
+        lower, upper = ListCard("Lower", []), ListCard("Upper", [])
+        app.push_screen(lower)
+        await pilot.pause()
+        for _ in range(2):
+            lower.post_message(events.Key("escape", None))
+        app.push_screen(upper)
+        await pilot.pause()
+        assert app.screen is upper
+        await pilot.press("escape")
+        assert app.screen is lower
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
 
 
 def test_a_screen_without_textuals_private_names_leaves_painting_to_textual() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS, Console, ConsoleOptions, RenderableType, RenderResult
 from textual import _compositor, events
-from textual.app import App, ReturnType
+from textual.app import ReturnType
 from textual.await_complete import AwaitComplete
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen, ScreenResultType
@@ -22,12 +22,13 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 from kubepane_widgets.grid import Grid, Piece
 from kubepane_widgets.guard import Guard
 from kubepane_widgets.pacer import Pacer
+from kubepane_widgets.turns import TurnsApp
 
 _FRAME = 1 / 60  # seconds between paints that no key asked for
 _SYNC = 16  # bytes around a frame that tell the terminal to show it at once
 
 
-class DiffApp(App[ReturnType]):
+class DiffApp(TurnsApp[ReturnType]):
     """An App whose frames are differences.
 
     Attributes:
@@ -77,8 +78,8 @@ class DiffApp(App[ReturnType]):
 
     @property
     def paint_due(self) -> bool:
-        """Whether a screen that has something to paint is to do it now: a key waits for it, or the last one is a frame ago."""
-        return self._answering or time.monotonic() - self._painted_at >= _FRAME
+        """Whether a screen that has something to paint is to do it now: the last key waits for it, or the last paint is a frame ago."""
+        return (self._answering and not self.typed_ahead) or time.monotonic() - self._painted_at >= _FRAME
 
     async def on_event(self, event: events.Event) -> None:
         """Notes keys and clicks on their way in."""
@@ -209,8 +210,8 @@ class PromptScreen(_Prompt, Screen[ScreenResultType]):
     """A screen whose answers to keys do not wait for a timer, and that ends once."""
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        """Ends it; the second of two quick keys must not end the screen below as well."""
-        return super().dismiss(result) if self.is_current else AwaitComplete()
+        """Ends it if it is the one on top; a late key or click must end neither another screen nor this one again."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
 
 class PromptModal(PromptScreen[ScreenResultType], ModalScreen[ScreenResultType]):

@@ -115,7 +115,9 @@ class Prompt(Painted):
         return [(before, "fg"), (under, "chip"), *fit([(after, "fg")], max(0, room - cell_len(before) - cell_len(under)))]
 
     def on_key(self, event: events.Key) -> None:
-        """Every key while the line is open."""
+        """Every key while the line is open; the focus leaves it a moment after it was closed."""
+        if not self.is_open:
+            return
         event.stop()
         event.prevent_default()
         key = event.key
@@ -140,7 +142,8 @@ class Prompt(Painted):
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is text: a line break in it sends nothing."""
         event.stop()
-        self._insert(" ".join(event.text.split()))
+        if self.is_open:
+            self._insert(" ".join(event.text.split()))
 
     def _cut(self, key: str) -> tuple[str, int] | None:
         """The text and the cursor after a key that deletes."""
