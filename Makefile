@@ -48,6 +48,8 @@ format: $(VENV)/dev.done  ## write the format, and mend what can be mended
 bench: $(VENV)/dev.done  ## measure speed, memory, bytes and lag; says what it skipped and why
 	@$(BIN)/python benchmarks/core.py
 	@$(BIN)/python benchmarks/embedded.py
+	-@$(BIN)/python benchmarks/acting.py
+	-@$(BIN)/python benchmarks/draining.py
 	@$(BIN)/python benchmarks/compare.py $(ARGS)
 
 lock: $(VENV)/dev.done  ## pin the packages anew from pyproject.toml (ARGS=--upgrade takes newer ones)

@@ -55,7 +55,7 @@ class ApiServer:
         for last in (False, True):
             try:
                 connection = self._connection or self._connect()
-                connection.request(method, path, data, headers)
+                connection.request(method, self._url.path.rstrip("/") + path, data, headers)
                 response = connection.getresponse()
                 raw = response.read()
                 break
