@@ -37,7 +37,8 @@ async def test_random_keys_change_nothing(part: int, cluster: Living, tmp_path: 
                 await fingers.begin_change()
             with unpainted():
                 for _ in range(6):
-                    fingers.anything()
+                    for _ in range(dice.choice((1, 1, 1, 4))):  # several at once: typed ahead
+                        fingers.anything()
                     await fingers.rest()
                     if isinstance(app.screen, Card):
                         cards.add(app.screen)
