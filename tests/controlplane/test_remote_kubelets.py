@@ -62,15 +62,27 @@ class Stage:
 
     @asynccontextmanager
     async def kubelets(self) -> AsyncIterator[None]:
-        """Running kubelets."""
+        """Running kubelets, which answer: nodes are registered as ready a moment earlier."""
         stop = asyncio.Event()
         task = asyncio.create_task(run(self.arguments(), stop))
         try:
+            async with asyncio.timeout(20):
+                await self._answering(task)
             yield
             assert not task.done(), task.exception()
         finally:
             stop.set()
             await task
+
+    async def _answering(self, task: asyncio.Task[None]) -> None:
+        while not task.done():
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
 
     async def ask(self, path: str, with_certificate: bool = True) -> tuple[int, str]:
         """A GET from the kubelets' own server."""
