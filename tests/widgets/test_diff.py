@@ -174,6 +174,20 @@ async def test_a_card_under_another_neither_ends_that_nor_itself_twice() -> None
         assert len(app.screen_stack) == 1
 
 
+async def test_a_card_that_is_told_late_of_the_programs_end_ends_nothing() -> None:
+    app = Two()
+    async with app.run_test(size=SIZE) as pilot:
+        card = ListCard("Card", [])
+        app.push_screen(card)
+        await pilot.pause()
+        stack = app._screen_stack
+        screens = [*stack]
+        stack.clear()  # as Textual does before the last messages are read
+        card.dismiss([])
+        stack.extend(screens)
+        assert app.screen is card
+
+
 def test_a_screen_without_textuals_private_names_leaves_painting_to_textual() -> None:
     assert diff._is_dirty(types.SimpleNamespace()) is False
 

@@ -113,3 +113,13 @@ async def test_keys_are_not_lost_with_what_had_the_focus() -> None:
         await pilot.pause()
         assert not app.under_way
         assert app.panes[0].cursor == "k2"
+
+
+async def test_many_keys_behind_the_end_of_the_program_are_no_fault() -> None:
+    app = Desk()
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        for _ in range(2000):
+            _key(app, "j")
+        app.exit()
+    assert app.return_code == 0

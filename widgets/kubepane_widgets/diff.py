@@ -211,7 +211,7 @@ class PromptScreen(_Prompt, Screen[ScreenResultType]):
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Ends it if it is the one on top; a late key or click must end neither another screen nor this one again."""
-        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+        return super().dismiss(result) if self.app.screen_stack[-1:] == [self] else AwaitComplete()
 
 
 class PromptModal(PromptScreen[ScreenResultType], ModalScreen[ScreenResultType]):

@@ -47,14 +47,12 @@ class TurnsApp(App[ReturnType]):
             target = self.focused or self.screen
             await super().on_event(event)
             if event.is_forwarded:
-                self.under_way = True
-                above = [node for node in target.ancestors_with_self if node is not self]
-                await self._follow([*above, self, self])  # twice: a binding's `focus()` takes place in a turn of its own
+                self.under_way = self._follow([*target.ancestors_with_self, self])  # the app twice: `focus()` of a binding has a turn of its own
 
-    async def _follow(self, way: Sequence[MessagePump]) -> None:
-        """Goes the way that a key bubbles, one queue after the other, right behind it; what is closing is passed by."""
-        for i, pump in enumerate(way):
-            if pump.call_later(self._follow, way[i + 1 :]):
-                return
-        self.under_way = False
+    def _follow(self, way: Sequence[MessagePump]) -> bool:
+        """Waits in the next queue of the way that a key bubbles, right behind it; what is closing is passed by. False at the way's end."""
+        return any(pump.call_later(self._further, way[i + 1 :]) for i, pump in enumerate(way))
+
+    async def _further(self, way: Sequence[MessagePump]) -> None:
+        self.under_way = self._follow(way)
         await self._give_out()
