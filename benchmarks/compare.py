@@ -24,7 +24,7 @@ from typing import Any
 
 from apiserver import ApiServer
 from ptyscreen import Terminal
-from terminal import Plan, Program, Result, measure
+from terminal import Plan, Program, Result, measure, unsettled
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {"PYTHONPATH": os.pathsep.join(str(ROOT / room) for room in ("tui", "widgets", "kind"))}
@@ -195,9 +195,8 @@ def main() -> int:
         print(f"skipped the comparison in a terminal: {reason}")
         return 0
     plan = Plan(window=5, settle=4, presses=15, events=6) if given.quick else Plan()
-    with tempfile.TemporaryDirectory() as home:  # nobody's own settings, and no traces in them
-        clean = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-        programs = [replace(program, env={**program.env, **clean}) for program in chosen(given.only)]
+    with tempfile.TemporaryDirectory() as home:
+        programs = [replace(program, env={**program.env, **unsettled(home)}) for program in chosen(given.only)]
         results = measure_all(programs, plan, given.rounds)
         mine, empty = paint(PROGRAMS["kubepane"]), paint(Program("empty", [sys.executable, "-c", EMPTY]))
     over = report(results, print) if results else 0

@@ -9,21 +9,17 @@ The cluster is an embedded one in a process of its own; its server, the deletion
 from __future__ import annotations
 
 import argparse
-import os
-import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from apiserver import MERGE, ApiServer
+from embedded import served
 from ptyscreen import Terminal
-from terminal import Result, answer, grounds, shows, spread
+from terminal import Program, Result, measure_keys, shows, unsettled
 
 BOUND = 40.0  # ms, of the 95th percentile
 PATIENCE = 180.0
@@ -31,20 +27,6 @@ RIGHT = "\x1b[C"
 FULL = ("kubepane-worker", "kubepane-worker2")
 EMPTY = ("kubepane-worker3", "kubepane-worker4")  # a node has addresses for 254 pods
 END = re.compile(r"Drain 2 nodes .*(all [\d,]+ gone|failed|stopped|refused)")
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[ApiServer]:
-    """An embedded cluster in a process of its own."""
-    kubeconfig = folder / "kubeconfig"
-    command = [sys.executable, "-m", "kubepane", "cluster", "serve", "--kubeconfig", str(kubeconfig), "--nodes", "4"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: kubeconfig.exists() and len(_nodes(ApiServer(str(kubeconfig)))) == 5)
-        yield ApiServer(str(kubeconfig))
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def until(true: Callable[[], Any]) -> None:
@@ -58,11 +40,6 @@ def until(true: Callable[[], Any]) -> None:
         if time.monotonic() > end:
             raise TimeoutError("the cluster does not come to it")
         time.sleep(0.2)
-
-
-def _nodes(server: ApiServer) -> list[Any]:
-    found: list[Any] = server.request("GET", "/api/v1/nodes")["items"]
-    return found
 
 
 def fill(server: ApiServer, pods: int) -> None:
@@ -83,24 +60,12 @@ def fill(server: ApiServer, pods: int) -> None:
         server.request("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": False}}, MERGE)
 
 
-def presses(terminal: Terminal, go_on: Callable[[int], bool]) -> Result:
-    """Keys that move the cursor of the pods, at random moments, each with the time to its answer on the screen."""
-    times: list[float] = []
-    lost = 0
-    while go_on(len(times) + lost):
-        time.sleep(random.uniform(0.05, 0.15))
-        took = answer(terminal, "jk"[len(times) % 2], grounds, 5.0)
-        lost += took is None
-        times += [] if took is None else [took]
-    return spread(times) | {"lost": lost}
-
-
 def drained(terminal: Terminal) -> bool:
     """Whether the end of it stands on the screen."""
     return bool(terminal.look(lambda p: END.search("\n".join(p.lines))))
 
 
-def drain(terminal: Terminal) -> tuple[Result, Result, float]:
+def drain(terminal: Terminal, program: Program) -> tuple[Result, Result, float]:
     """The keys before, the keys meanwhile, and the seconds that the drain took.
 
     Raises:
@@ -108,7 +73,7 @@ def drain(terminal: Terminal) -> tuple[Result, Result, float]:
     """
     expect(terminal, shows("many-", "Running"))
     time.sleep(5)
-    before = presses(terminal, lambda count: count < 60)
+    before = measure_keys(terminal, program, lambda press: press < 60)
     for key in ("3", "g", "j", " ", "j", " ", "D", RIGHT, "\r", "\r", "\r"):  # with their emptyDirs, the rest as proposed
         terminal.send(key)
         time.sleep(0.3)
@@ -118,11 +83,12 @@ def drain(terminal: Terminal) -> tuple[Result, Result, float]:
     expect(terminal, shows("[ Drain 2 nodes", "evict"))
     time.sleep(0.1)
     began = terminal.send("\r")
+    expect(terminal, shows("Drain 2 nodes", " gone"))  # its first word takes the focus to the nodes
+    time.sleep(0.5)
     terminal.send("1")
-    time.sleep(1)
-    meanwhile = presses(terminal, lambda count: not drained(terminal) and time.perf_counter() - began < PATIENCE)
+    meanwhile = measure_keys(terminal, program, lambda press: not drained(terminal) and time.perf_counter() - began < PATIENCE)
     took = time.perf_counter() - began
-    expect(terminal, shows("Drain 2 nodes", "gone"))
+    expect(terminal, shows("Drain 2 nodes", "all ", " gone"))
     return before, meanwhile, took
 
 
@@ -137,13 +103,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pods", type=int, default=500)
     pods = parser.parse_args().pods
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
-        fill(server, pods)
-        own = {f"XDG_{kind}_HOME": folder for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-        argv = [sys.executable, "-m", "kubepane", "--kubeconfig", server.path, "-A"]
-        terminal = Terminal(argv, 160, 50, {**os.environ, **own})
+    with tempfile.TemporaryDirectory() as home, served("-m", "kubepane", "cluster", "serve", "--nodes", "4") as cluster:
+        fill(ApiServer(str(cluster.kubeconfig)), pods)
+        program = Program("kubepane", [sys.executable, "-m", "kubepane", "--kubeconfig", str(cluster.kubeconfig), "-A"])
+        terminal = Terminal(program.argv, 160, 50, unsettled(home))
         try:
-            before, meanwhile, took = drain(terminal)
+            before, meanwhile, took = drain(terminal, program)
         finally:
             terminal.close()
     print(f"{pods} pods of 2 nodes drained in {took:.1f} s; keys answered, ms:")

@@ -48,6 +48,7 @@ class Line(NamedTuple):
 class Served:
     """A cluster served by a process of its own."""
 
+    kubeconfig: Path
     url: str
     took: float
     process: psutil.Process
@@ -84,10 +85,10 @@ def served(*command: str) -> Iterator[Served]:
             if not process.stdout.readline():
                 raise SystemExit(f"{' '.join(command)} did not start")
             url = json.loads(path.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
-            found = Served(url, 0.0, psutil.Process(process.pid))
+            found = Served(path, url, 0.0, psutil.Process(process.pid))
             found.get("/version")
             try:
-                yield Served(url, time.perf_counter() - start, found.process)
+                yield Served(path, url, time.perf_counter() - start, found.process)
             finally:
                 process.terminate()
 

@@ -9,6 +9,7 @@ The load pods must be there (loadpods.py). Prints one JSON object; times are sec
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -87,6 +88,11 @@ class Plan:
     link: tuple[float, float] | None = None
 
 
+def unsettled(home: str) -> dict[str, str]:
+    """The environment of a program with nobody's own settings, and no traces in them."""
+    return {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
+
+
 # ---- what the process costs ------------------------------------------------------------------------------------------------
 
 
@@ -159,15 +165,15 @@ def measure_window(terminal: Terminal, seconds: float) -> Result:
     return {"bytes_s": round((terminal.written - written) / took), "cpu_pct": round((cpu_seconds(terminal.pid) - used) / took * 100, 1)}
 
 
-def measure_keys(terminal: Terminal, program: Program, presses: int) -> Result:
-    """From a key that moves the cursor to the bytes that show it moved.
+def measure_keys(terminal: Terminal, program: Program, go_on: Callable[[int], bool]) -> Result:
+    """From a key that moves the cursor to the bytes that show it moved, as long as `go_on` of the count so far says.
 
     The cursor line is told by its background or mark, so that a changed cell is not taken for the answer; a program whose
     cursor has neither is judged by any change on the left of the screen.
     """
     see = grounds if answer(terminal, program.down, grounds, 2.0) is not None else cells
     times, lost = [], 0
-    for press in range(presses):
+    for press in itertools.takewhile(go_on, itertools.count()):
         time.sleep(random.uniform(0.1, 0.25))
         took = answer(terminal, program.up if press % 2 == 0 else program.down, see, 5.0)
         if took is None:
@@ -260,14 +266,14 @@ def measure(program: Program, plan: Plan) -> Result:
         if result["rows_s"] is None:
             return result | {"screen": terminal.text().splitlines(), "alive": terminal.alive}
         result["idle"] = measure_window(terminal, plan.window)
-        result["key_idle"] = measure_keys(terminal, program, plan.presses)
+        result["key_idle"] = measure_keys(terminal, program, lambda press: press < plan.presses)
         result["lag"] = measure_lag(terminal, server, plan.events)
         if plan.churn:
             with churning(plan.churn, 0, server.path) as churn:
                 start = time.perf_counter()
                 result["churn"] = measure_window(terminal, plan.window)
                 result["churn"]["rate"] = churn.rate(start)
-                result["key_churn"] = measure_keys(terminal, program, plan.presses)
+                result["key_churn"] = measure_keys(terminal, program, lambda press: press < plan.presses)
             result["rss_after_mib"] = rss_mib(terminal.pid)
         if plan.visible:
             with churning(plan.visible, FIRST_ROWS, server.path) as churn:

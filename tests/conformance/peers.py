@@ -123,3 +123,8 @@ def condition(obj: Object, kind: str) -> tuple[str, str, str]:
         if one["type"] == kind:
             return one["status"], one.get("reason", ""), one.get("message", "")
     return "", "", ""
+
+
+def is_ready(obj: Object) -> bool:
+    """Whether a node or a pod says so."""
+    return condition(obj, "Ready")[0] == "True"

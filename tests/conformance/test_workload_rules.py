@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.peers import Space, condition, container, template, workload
+from conformance.peers import Space, condition, container, is_ready, template, workload
 
 
 def available(count: int) -> Any:
@@ -99,7 +99,7 @@ def test_a_stateful_set_goes_in_order(space: Space) -> None:
                 order.append(f"+{name}")
             elif event["type"] == "DELETED":
                 order.append(f"-{name}")
-            elif condition(event["object"], "Ready")[0] == "True":
+            elif is_ready(event["object"]):
                 ready.add(name)
     assert order == ["+db-0", "+db-1", "+db-2", "-db-2", "-db-1"]
     labels = door.get(space.core("pods", "db-0"))["metadata"]["labels"]

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from conformance.door import Door
-from conformance.peers import condition
+from conformance.peers import is_ready
 from kubepane_controlplane import certificates
 from kubepane_controlplane.kubelets.__main__ import run
 from kubepane_controlplane.plane import free_ports
@@ -101,10 +101,6 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         door = Door(kubeconfig)
         yield Stage(door, kubeconfig, tmp_path, free_ports(1)[0])
         door.close()
-
-
-def is_ready(obj: Object) -> bool:
-    return condition(obj, "Ready")[0] == "True"
 
 
 async def test_a_pod_lives_and_dies_on_a_server_that_only_stores_it(stage: Stage) -> None:

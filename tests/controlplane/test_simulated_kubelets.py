@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.peers import condition
+from conformance.peers import is_ready
 from controlplane.conftest import require
 from controlplane.waiting import until
 from kubepane_controlplane.plane import ControlPlane
@@ -37,10 +37,6 @@ def read(plane: ControlPlane, path: str) -> Object:
 
 def ready_nodes(plane: ControlPlane) -> list[str]:
     return [node["metadata"]["name"] for node in read(plane, "/api/v1/nodes").get("items", []) if is_ready(node)]
-
-
-def is_ready(obj: Object) -> bool:
-    return condition(obj, "Ready")[0] == "True"
 
 
 def create(plane: ControlPlane, name: str, image: str = "nginx:1.27", **container: Any) -> str:
