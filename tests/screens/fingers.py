@@ -87,7 +87,7 @@ class Fingers:
             self.key(key)
             await self.rest()
         if self._app.screen is not self._app.screen_stack[1]:
-            for key in [dice.choice("0123456789a"), "enter", *["enter"] * dice.randrange(3)]:
+            for key in [dice.choice("0123456789anrs"), "enter", *["enter"] * dice.randrange(3)]:
                 self.key(key)
                 await self.rest()
 

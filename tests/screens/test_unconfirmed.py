@@ -41,10 +41,10 @@ class Stream:
         self.written = 0
 
     @property
-    def changes(self) -> Any:
+    def dashboard(self) -> OperatingScreen:
         screen = self.app.screen_stack[1]
         assert isinstance(screen, OperatingScreen)
-        return screen.changes
+        return screen
 
     async def send(self, what: Any, *args: Any) -> None:
         """One event, at the present moment, and what comes of it."""
@@ -63,7 +63,7 @@ class Stream:
         with unpainted():
             await self._go_on()
         self.app.refresh()
-        await until(lambda: all(each.outcomes or each.ended for each in self.changes.effects))
+        await until(self._nothing_more_comes)
         self._judge()
 
     async def _go_on(self) -> None:
@@ -73,6 +73,14 @@ class Stream:
         for _ in range(self.dice.randrange(3, 12)):
             await self._anything()
         await self._home()
+
+    def _nothing_more_comes(self) -> bool:
+        """Whether all that was confirmed has been sent, or given up; a drain only begins."""
+        for each in self.dashboard.changes.effects:
+            wanted = 1 if each.plan.carry is not None else len(each.plan.steps)
+            if each.ended is None and len(each.outcomes) < wanted:
+                return False
+        return True
 
     async def prove(self) -> None:
         """Somebody who means it is obeyed: else the streams before would prove nothing."""
@@ -89,7 +97,7 @@ class Stream:
             await self._card_is_filled()
             await self._carefully(0.0)
             await self._home()
-            await until(lambda: all(each.outcomes or each.ended for each in self.changes.effects))
+            await until(self._nothing_more_comes)
             self._judge()
         pytest.fail("\n".join(("nothing was ever confirmed", *self.seen.log[-40:])))
 
@@ -114,6 +122,8 @@ class Stream:
             await self.fingers.rest()
 
     async def _card_is_filled(self) -> None:
+        if (reading := self.dashboard._sets._reading) is not None:
+            await reading  # a set is read before its card comes
         for _ in range(2000):
             await asyncio.sleep(0.002)
             card = self.app.screen
