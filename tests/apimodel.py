@@ -153,6 +153,9 @@ def event_line(change: str, obj: dict[str, Any]) -> bytes:
     return json.dumps({"type": change, "object": obj}, separators=(",", ":")).encode() + b"\n"
 
 
+Saved = tuple[int, dict[str, tuple[dict[tuple[str, str], dict[str, Any]], list[Entry], int]]]
+
+
 class Model:
     """The server.
 
@@ -242,12 +245,16 @@ class Model:
                 collection.oldest = self.version  # open watches go on all the same
         self._snapshots.clear()
 
-    def turn_back(self, version: int) -> None:
-        """An etcd restore: versions begin again lower, the history is gone; the caller brings the objects into their old state."""
-        for collection in self.collections.values():
-            collection.log.clear()
-            collection.oldest = 0
-        self.version = version
+    def save(self) -> Saved:
+        """A backup of etcd."""
+        return self.version, {plural: (dict(one.objects), list(one.log), one.oldest) for plural, one in self.collections.items()}
+
+    def restore(self, saved: Saved) -> None:
+        """The backup is put back: versions go on from there. Nobody is told; the server's own memory is as long as it was."""
+        self.version, held = saved
+        for plural, (objects, log, oldest) in held.items():
+            collection = self.collections[plural]
+            collection.objects, collection.log, collection.oldest = dict(objects), list(log), oldest
         self._snapshots.clear()
 
     def uids(self, kind: Kind, namespace: str = "") -> dict[str, str]:

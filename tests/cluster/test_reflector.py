@@ -92,9 +92,8 @@ class Driver:
         """The list page that was asked for comes."""
         assert isinstance(self.step, List), self.step
         head = wire.Head(version, token, remaining, len(names))
-        if not self.step.probe:
-            self.reflector.page(self.now, head)
-            self.reflector.listed(self.now, [change(self.kind, "ADDED", name, version).object for name in names])
+        self.reflector.page(self.now, head)
+        self.reflector.listed(self.now, [change(self.kind, "ADDED", name, version).object for name in names])
         self.step = self.reflector.listed_all(self.now, head)
         return self
 
@@ -385,49 +384,83 @@ def test_a_server_that_never_sends_bookmarks_is_not_listed_over_and_over() -> No
     assert lists <= 12
 
 
-def test_after_an_outage_a_large_kind_asks_whether_the_server_has_reached_its_version() -> None:
-    d = Driver().live("a").later(60).fail(CUT)
+def away(kind: Kind = PODS, *, version: str = "30") -> Driver:
+    """One that had two objects, the newer at 20, and has come as far as this version when the server went away."""
+    d = Driver(kind).open().send(line("ADDED", "a", "20"), line("ADDED", "b", "5"), bookmark(version, end=True)).later(60).fail(CUT)
     d.rest()
     d.fail(errors.Unreachable("refused"))
     d.rest(link_back=True)
-    assert d.query == {"limit": "1", "resourceVersion": "10", "resourceVersionMatch": "NotOlderThan"}
-    d.list("a", version="40")
-    assert d.query["resourceVersion"] == "10"
-    assert "watch" in d.query
+    return d
 
 
-def test_a_version_from_the_future_is_found_by_that_question() -> None:
-    d = Driver().live("a").later(60).fail(CUT)
+def test_after_an_outage_a_large_kind_asks_for_the_newest_change_that_it_knows_once_more() -> None:
+    d = away().open()
+    assert (d.query["resourceVersion"], "sendInitialEvents" in d.query) == ("19", False)
+    assert d.later(1).state is State.RECONNECTING
+    assert d.send(line("MODIFIED", "a", "20")).state is State.LIVE
+    d.send(line("ADDED", "c", "31")).fail(CUT)
     d.rest()
-    d.fail(errors.Unreachable("refused"))
-    d.rest(link_back=True)
-    d.fail(FUTURE)
+    assert d.query["resourceVersion"] == "31"
+    assert d.names == {"a", "b", "c"}
+
+
+def test_the_end_of_an_object_is_a_change_too() -> None:
+    d = Driver().live("a", "b").send(line("DELETED", "b", "25"), bookmark("30")).later(60)
+    d.step = d.reflector.cut(d.now, "this machine slept")
+    d.rest()
+    assert d.query["resourceVersion"] == "24"
+    assert d.open().send(line("DELETED", "b", "25")).state is State.LIVE
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        line("MODIFIED", "a", "21"),  # another change has that version
+        line("MODIFIED", "a", "20", uid="uid-of-another-a"),
+        line("ADDED", "b", "20"),
+        bookmark("40"),
+        b'{"type":"MODIFIED","object":{"metadata":{"name":"a"}}}',
+    ],
+)
+def test_where_something_else_comes_first_the_history_is_another_one(first: bytes) -> None:
+    d = away().open().send(first)
+    assert d.state is State.RECONNECTING
     assert d.query["sendInitialEvents"] == "true"
     assert "resourceVersion" not in d.query
 
 
-def test_after_an_outage_a_small_kind_is_taken_anew_in_one_request() -> None:
-    d = Driver(SERVICES).live("a").later(60).fail(CUT)
-    d.rest()
-    d.fail(errors.Unreachable("refused"))
-    d.rest(link_back=True)
+def test_where_nothing_comes_the_version_is_from_the_future() -> None:
+    d = away().open()
+    began = d.seconds
+    d.expire()
+    assert d.seconds - began == pytest.approx(2)
     assert d.query["sendInitialEvents"] == "true"
-    assert d.query["resourceVersion"] == "10"
+    assert "resourceVersion" not in d.query
 
 
-def test_events_ask_after_every_cut_for_no_bookmark_will_tell() -> None:
+def test_a_proof_that_is_cut_off_is_asked_for_again() -> None:
+    d = away().open().later(1).fail(CUT)
+    d.rest()
+    assert d.query["resourceVersion"] == "19"
+
+
+def test_who_knows_no_change_takes_everything_anew() -> None:
+    d = Driver().live().later(60)
+    d.step = d.reflector.cut(d.now, "this machine slept")
+    d.rest()
+    assert (d.query["sendInitialEvents"], d.query["resourceVersion"]) == ("true", "10")
+
+
+def test_after_an_outage_a_small_kind_is_taken_anew_in_one_request() -> None:
+    d = away(SERVICES)
+    assert d.query["sendInitialEvents"] == "true"
+    assert d.query["resourceVersion"] == "30"
+
+
+def test_events_prove_their_version_after_every_cut_for_no_bookmark_will_tell() -> None:
     d = Driver(EVENTS).live("a").later(60).fail(CUT)
     d.rest()
-    assert isinstance(d.step, List)
-    assert d.step.probe
-
-
-def test_who_may_watch_but_not_list_asks_without_that_question() -> None:
-    d = Driver(EVENTS).live("a").later(60).fail(CUT)
-    d.rest()
-    d.fail(FORBIDDEN)
-    assert d.query["resourceVersion"] == "10"
-    assert isinstance(d.step, Watch)
+    assert d.query["resourceVersion"] == "9"
 
 
 # ---- silence ---------------------------------------------------------------------------------------------------------------------
@@ -438,7 +471,7 @@ def test_silence_after_bookmarks_is_a_dead_stream() -> None:
     assert d.seconds == pytest.approx(130)
     assert d.state is State.RECONNECTING
     d.rest()
-    assert d.query["resourceVersion"] == "20"
+    assert d.query["resourceVersion"] == "9"  # what became of the server meanwhile cannot be known
 
 
 def test_events_may_be_silent_until_the_server_should_have_ended_the_watch() -> None:
@@ -623,6 +656,7 @@ def test_at_the_start_nothing_was_ever_true() -> None:
 
 
 REFUSALS = (CUT, EXPIRED, FUTURE, errors.ServerFault(500, "", "x"), errors.TooManyRequests(429, "", "x"), errors.NotKubernetes("html"))
+Writes = list[tuple[str, str, str]]
 WRITES = st.lists(st.tuples(st.sampled_from(["write", "write", "delete"]), st.sampled_from("abcdef"), st.sampled_from(["shop", "other"])), max_size=5)
 
 
@@ -637,6 +671,7 @@ class Chaos(RuleBasedStateMachine):
         self.pending: list[bytes] = []  # lines on the wire
         self.delivered: list[bytes] = []
         self.closed_at = 0.0
+        self.away = False  # the next request finds no server
 
     @initialize(
         kind=st.sampled_from([PODS, CONFIGMAPS, EVENTS]), watch_list=st.booleans(), namespace=st.sampled_from(["", "shop"]), seed=st.integers(0, 9)
@@ -646,13 +681,17 @@ class Chaos(RuleBasedStateMachine):
         self.model.watch_list = watch_list
         for i in range(3):
             self.model.make(kind, f"first-{i}")
+        self.saved = self.model.save()
         self.d = Driver(kind, namespace, seed=seed)
         self.go()
 
     # ---- what happens
 
     @rule(writes=WRITES)
-    def write(self, writes: list[tuple[str, str, str]]) -> None:
+    def write(self, writes: Writes) -> None:
+        self.write_all(writes)
+
+    def write_all(self, writes: Writes) -> None:
         for what, name, namespace in writes:
             if what == "write":
                 self.model.make(self.kind, name, namespace)
@@ -681,13 +720,12 @@ class Chaos(RuleBasedStateMachine):
             batch, self.pending = self.pending, []
             self.send(batch)
 
-    @rule(fault=st.sampled_from(["cut", "end", "bookmark", "compact", "restore"]))
+    @rule(fault=st.sampled_from(["cut", "end", "bookmark", "compact", "save"]))
     def disturb(self, fault: str) -> None:
         if fault == "compact":
             self.model.forget_history(self.kind)
-        elif fault == "restore":
-            self.lose(CUT)
-            self.restore()
+        elif fault == "save":
+            self.saved = self.model.save()
         elif fault == "bookmark" and self.cursor is not None:
             self.pending += self.cursor.bookmark().splitlines()
         elif fault == "cut":
@@ -695,6 +733,18 @@ class Chaos(RuleBasedStateMachine):
         elif fault == "end" and self.cursor is not None:
             self.drop()
             self.d.end()
+        self.go()
+
+    @rule(before=WRITES, after=WRITES, others=st.sampled_from([0, 1, 3, 100]))
+    def restore(self, before: Writes, after: Writes, others: int) -> None:
+        """The server goes away and comes back with a state of etcd from before; then others write too, so that old versions are given again."""
+        self.lose(CUT)
+        self.away = True
+        self.model.restore(self.saved)
+        self.write_all(before)
+        for _ in range(others):
+            self.model.touch()
+        self.write_all(after)
         self.go()
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 30.0, 80.0]), error=st.sampled_from([None, *REFUSALS]))
@@ -721,19 +771,14 @@ class Chaos(RuleBasedStateMachine):
 
     # ---- how
 
-    def restore(self) -> None:
-        """etcd comes back from a backup: versions and objects of long ago."""
-        collection = self.model.collections[self.kind.plural]
-        for key in list(collection.objects)[::2]:
-            del collection.objects[key]
-        self.model.turn_back(self.model.version - 1_000)
-        for key in list(collection.objects):
-            self.model.put(self.kind, {"metadata": {"name": key[1], "namespace": key[0]}})
-
     def go(self) -> None:
         """Sends what is asked for until something has to be waited for."""
         while self.cursor is None and isinstance(self.d.step, List | Watch):
             step = self.d.step
+            if self.away:
+                self.away = False
+                self.d.fail(errors.Unreachable("refused"))
+                continue
             found = self.model.answer(self.model.ask("GET", self.kind.path(self.namespace), step.query))
             if isinstance(found, Cursor):
                 self.cursor, self.pending, self.delivered = found, [], []
@@ -748,9 +793,8 @@ class Chaos(RuleBasedStateMachine):
             return
         head, raws = wire.page(found.body)
         assert isinstance(step, List)
-        if not step.probe:
-            self.d.reflector.page(self.d.now, head)
-            self.d.reflector.listed(self.d.now, [decode(self.kind, raw) for raw in raws])
+        self.d.reflector.page(self.d.now, head)
+        self.d.reflector.listed(self.d.now, [decode(self.kind, raw) for raw in raws])
         self.d.step = self.d.reflector.listed_all(self.d.now, head)
 
     def pull(self) -> None:

@@ -296,19 +296,57 @@ def test_a_quiet_cluster_costs_one_request_in_five_minutes(kind: Kind) -> None:
     watching(main, model, kind=kind)
 
 
-def test_a_restore_of_the_servers_history_is_noticed() -> None:
-    model = populated((PODS,))
-    model.version = 5_000
+@pytest.mark.parametrize("kind", [PODS, EVENTS, CONFIGMAPS])
+@pytest.mark.parametrize("outage", ["server", "sleep", "silence"])
+@pytest.mark.parametrize("lost", ["change", "creation", "deletion", "changes"])
+@pytest.mark.parametrize("written", [0, 1, 300])
+def test_a_restore_of_the_servers_history_is_noticed(kind: Kind, outage: str, lost: str, written: int) -> None:
+    """However much is written until we are back: then the version that we have may have been given twice."""
+    model, name = populated((kind,)), f"{kind.plural}-0"
 
     async def main(fleet: Fleet) -> None:
         await asyncio.sleep(100)
-        fleet.requests.kill()
-        await asyncio.sleep(3)
-        model.turn_back(1_000)
-        model.make(PODS, "pods-0")
+        saved = model.save()
+        if lost in ("change", "changes"):
+            model.make(kind, name)
+        if lost in ("creation", "changes"):
+            model.make(kind, "after-the-backup")
+        if lost in ("deletion", "changes"):
+            model.delete(kind, name)
+        await asyncio.sleep(100)
+        if outage == "server":
+            fleet.requests.kill()
+            await asyncio.sleep(3)
+        else:
+            model.cut_all("silence")
+        model.restore(saved)
+        model.make(kind, f"{kind.plural}-1")
+        for _ in range(written):
+            model.touch()
+        model.make(kind, f"{kind.plural}-2")
         fleet.requests.revive(forget=False)
-        await asyncio.sleep(5)
-        assert (fleet.state(), fleet.true()) == (State.LIVE, True)
+        if outage == "sleep":
+            fleet.loop.asleep(3600)
+        await asyncio.sleep(5 if outage != "silence" else 700)
+        assert (fleet.state(kind), fleet.true(kind)) == (State.LIVE, True)
+
+    watching(main, model, kind=kind, link=True)
+
+
+def test_an_outage_without_a_restore_costs_no_second_list() -> None:
+    model = populated((PODS,))
+
+    async def main(fleet: Fleet) -> None:
+        for changed in (False, True):
+            await asyncio.sleep(100)
+            fleet.requests.kill()
+            if changed:
+                model.make(PODS, "pods-2")
+            await asyncio.sleep(3)
+            fleet.requests.revive(forget=False)
+            await asyncio.sleep(5)
+            assert (fleet.state(), fleet.true()) == (State.LIVE, True)
+        assert (model.count("watchlist"), model.count("list")) == (1, 0)
 
     watching(main, model, link=True)
 

@@ -27,6 +27,7 @@ from kubepane_controlplane.plane import ControlPlane
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
 COUNT = 500
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{load.NAMESPACE}/deployments"
+CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
 AWAY = {State.RECONNECTING, State.CONNECTING, State.SYNCING, State.FAILED}
 
 
@@ -185,3 +186,29 @@ async def test_a_state_put_back_in_time(plane: ControlPlane, watched: Watched) -
     await settled(watched)
     assert configs.named("default", "before") is not None
     assert configs.named("default", "after") is None
+
+
+async def test_versions_that_are_given_again(plane: ControlPlane, watched: Watched) -> None:
+    """The state that was put back has passed the versions that we know by the time we are back: nothing refuses a watch from them."""
+    saved = await asyncio.to_thread(plane.save)
+    pods, path = watched.session.stores.pods, f"{DEPLOYMENTS}/load-0"
+    template = {"metadata": {"annotations": {"restarted": "before the restore"}}}
+    plane._request("PATCH", path, {"spec": {"template": template}})
+    changed = set(watched.held(PODS).items())
+    await watched.until(lambda: len(changed ^ set(watched.held(PODS).items())) > 20, 60)
+    last = max(int(obj.metadata.resource_version) for obj in pods)
+    for name in CLIENTS:
+        plane.parts[name].kill()
+
+    def put_back() -> None:
+        plane.restore(saved)
+        for number in range(5000):
+            _, body = plane.annotate("/api/v1/namespaces/default", {"kubepane.io/again": str(number)})
+            if int(json.loads(body)["metadata"]["resourceVersion"]) > last + 100:
+                return
+        pytest.fail("the versions do not come so far")
+
+    await asyncio.to_thread(put_back)
+    for name in CLIENTS:
+        plane.restart(name)
+    await settled(watched)

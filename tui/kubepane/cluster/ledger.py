@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from kubepane.cluster.resources import Object
-from kubepane.cluster.versions import older
+from kubepane.cluster.resources import Metadata, Object
+from kubepane.cluster.versions import older, ordered
 from kubepane.cluster.wire import Change
 
 TOMBSTONES = 1_000
@@ -31,6 +31,7 @@ class Ledger:
     Attributes:
         synced: a complete set was taken at least once.
         received: objects of the set that is arriving.
+        newest: the newest change that was taken, as the object's metadata; None where there was none, or versions have no order.
     """
 
     def __init__(self, rows: Rows, namespace: str) -> None:
@@ -39,6 +40,7 @@ class Ledger:
         self._staged: dict[str, Object] = {}
         self._gone: dict[str, str] = {}  # uid → version at which it was deleted
         self.synced = False
+        self.newest: Metadata | None = None
 
     @property
     def received(self) -> int:
@@ -70,6 +72,8 @@ class Ledger:
     def complete(self) -> int:
         """The set is complete: it replaces the scope in one step. Gives the number of objects that had vanished."""
         dropped = self._rows.replace(self._staged.values(), self._namespace)
+        versions = (obj.metadata for obj in self._staged.values() if ordered(obj.metadata.resource_version))
+        self.newest = max(versions, key=lambda m: int(m.resource_version), default=None)
         self._staged = {}
         self._gone.clear()
         self.synced = True
@@ -83,6 +87,8 @@ class Ledger:
         """Takes a change of the watch; what is older than what is held, or than its own deletion, changes nothing (rule R6)."""
         obj = change.object
         uid, version = obj.metadata.uid, obj.metadata.resource_version
+        if ordered(version) and (self.newest is None or older(self.newest.resource_version, version)):
+            self.newest = obj.metadata
         if change.type == "DELETED":
             self._rows.drop(uid)
             self._bury(uid, version)

@@ -12,8 +12,14 @@ FIRST, FACTOR, CAP = 0.8, 2.0, 30.0
 HEALTHY = 120.0  # seconds of health after which a failure counts as a new one
 STEADY = 20.0  # so seldom may what takes three tries be lost without going beyond the bounds
 WINDOWS: tuple[tuple[float, int], ...] = ((10.0, 5), (60.0, 10))
+LONGEST_ASKED = 60.0  # rule R14
 MARGIN = 0.001  # added to a pause, so that rounding leaves no rest of it
 LONG_FAULT, LONG_WINDOW = 120.0, (30.0, 2)
+
+
+def asked(seconds: float | None) -> float:
+    """The pause that a server asks for, within reason; 0 where it asks for none."""
+    return min(LONGEST_ASKED, max(0.0, seconds or 0.0))
 
 
 class Backoff:

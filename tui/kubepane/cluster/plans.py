@@ -20,7 +20,6 @@ class Phase(Enum):
 
     WAITING = "waiting"
     LIST = "list"
-    PROBE = "probe"
     WATCH = "watch"
 
 

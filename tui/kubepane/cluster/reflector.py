@@ -14,13 +14,13 @@ from kubepane.cluster.clock import Instant
 from kubepane.cluster.freshness import Freshness, State
 from kubepane.cluster.kinds import Kind
 from kubepane.cluster.ledger import Ledger, Rows
-from kubepane.cluster.pace import HEALTHY, Backoff, Pace
+from kubepane.cluster.pace import HEALTHY, Backoff, Pace, asked
 from kubepane.cluster.plans import Phase, Plan, Server
 from kubepane.cluster.resources import Object
 from kubepane.cluster.steps import Step
 from kubepane.cluster.stream import Stream
 from kubepane.cluster.trust import Trust
-from kubepane.cluster.versions import older
+from kubepane.cluster.versions import before, older
 from kubepane.cluster.wire import Bookmark, Change, Head, Item, Skipped, Trouble
 
 SHORT = 1.0  # rule R13: a watch that ends sooner and empty is a failure
@@ -29,7 +29,7 @@ SETTLE = 0.25  # an expired version is refused within 0.1 s of opening
 GRACE = 2.0  # how long a watch that ended in order may take to be open again before the rows count as stale
 SPREAD = 0.5  # rule R21: what was cut together does not come back in one instant
 INTERNAL = 60.0  # rule R16
-RETRY_AFTERS, LONGEST_RETRY_AFTER = 10, 60.0  # rule R14
+RETRY_AFTERS = 10  # rule R14
 DENIED, DENIED_CAP = 60.0, 300.0  # rule R18: at most one try a minute
 UNABLE = 600.0
 POLL = (15.0, 30.0)
@@ -66,7 +66,7 @@ class Reflector:
         # the version where a watch may start
         self._version = ""
         self._consistent = False  # ours is no good: the next list must not come from a cache
-        self._unproved = False  # the server may not have reached ours
+        self._unproved = False  # it may have begun its history anew since ours
         self._relists = 0  # versions refused since the last healthy watch
         self._cut_off = False  # the last request found no answer
         # the list that is being read
@@ -116,7 +116,7 @@ class Reflector:
         self._watched = True
         self._stream.accept(now)
         self.alarm = None
-        if not self._stream.initial:
+        if not self._stream.initial and self._stream.proof is None:
             if self._trust.live or (now.mono - self._listed_at < LIVED and not self._backoff.level):
                 self._live(now)
             else:
@@ -125,6 +125,11 @@ class Reflector:
     def items(self, now: Instant, items: list[Item]) -> Step | None:
         """Bytes came, and with them these items."""
         for item in items:
+            if self._stream.proof is not None and type(item) is not Trouble:
+                if not self._stream.proves(item):
+                    self._end_stream(now)
+                    return self._another_history(now)
+                self._unproved = False
             if type(item) is Change:
                 self._change(item)
             elif type(item) is Bookmark:
@@ -154,10 +159,6 @@ class Reflector:
 
     def listed_all(self, now: Instant, head: Head) -> Step:
         """All objects of a page have been reported."""
-        if self._phase is Phase.PROBE:
-            self._answered(now)
-            self._unproved = False
-            return self._go(Plan.RESUME, now)
         self._page_tries = 0
         self._token = head.token
         if head.token:
@@ -193,12 +194,16 @@ class Reflector:
         if self._stream.initial and opened:
             self._plain = True
             return self._initial_failed(now, "a list by watch that does not go on")
-        if mute:
-            self._stream.dead += 1
-            self._forget_version()
-            self._lose(now, "no bookmark: the server may have begun its history anew")
-            return self._go(Plan.SYNC, now)
+        if mute or (opened and self._stream.proof is not None):
+            self._stream.dead += mute
+            return self._another_history(now)
+        self._unproved = True
         return self._unreachable(now, errors.Unreachable(f"no answer for {silent:.0f} s"), lived)
+
+    def cut(self, now: Instant, why: str) -> Step:
+        """The stream was closed from our side: what had become of the server meanwhile cannot be known."""
+        self._unproved = True
+        return self.failed(now, errors.Unreachable(why))
 
     def tick(self, now: Instant) -> None:
         """The alarm has come."""
@@ -234,7 +239,7 @@ class Reflector:
                 return self._version_refused(now, error)
             case errors.TooManyRequests():
                 self._lose(now, str(error))
-                return self._go(self._again(), now, max(_retry_after(error), self._failure(now)))
+                return self._go(self._again(), now, max(asked(error.retry_after), self._failure(now)))
             case errors.ServerFault():
                 return self._server_fault(now, error, in_stream)
             case errors.Refused():
@@ -245,9 +250,6 @@ class Reflector:
     # ---- what each error leads to
 
     def _forbidden(self, now: Instant, error: errors.Forbidden) -> Step:
-        if self._phase is Phase.PROBE:  # who may watch need not be allowed to list
-            self._unproved = False
-            return self._go(Plan.RESUME, now)
         following = Plan.LIST
         if self._phase is Phase.WATCH:
             self._no_watch, self._watch_after, self._watch_tried = "watching is forbidden", DENIED, now.mono
@@ -279,6 +281,12 @@ class Reflector:
         self._trust.show(now, Freshness(State.ABSENT, why=str(error)))
         return self._go(Plan.SYNC, now, DENIED * (1 + self._random.random() / 10))
 
+    def _another_history(self, now: Instant) -> Step:
+        """etcd was put back to an older state and has passed our version since, or not reached it: nothing refuses a watch from there (rule R11)."""
+        self._forget_version()
+        self._lose(now, "the server may have begun its history anew")
+        return self._go(Plan.SYNC, now)
+
     def _version_refused(self, now: Instant, error: errors.Refused) -> Step:
         """Our version is too old, or from a future that the server has not reached (rules R10, R11)."""
         in_pages = self._phase is Phase.LIST and bool(self._token)
@@ -299,7 +307,7 @@ class Reflector:
         again = self._again()
         if error.retry_after is not None and self._retry_afters < RETRY_AFTERS:
             self._retry_afters += 1
-            return self._go(again, now, max(_retry_after(error), self._failure(now)))
+            return self._go(again, now, max(asked(error.retry_after), self._failure(now)))
         if in_stream and error.reason != "InternalError":  # rule R16: "corrupt object has been deleted", or nobody knows what
             again = Plan.SYNC
         elif self._internal_since is None:
@@ -397,16 +405,15 @@ class Reflector:
         return steps.first_page(self._version or "0", paged=False)
 
     def _resume(self, now: Instant) -> Step:
-        if not self._version or not self._ledger.synced or self._no_watch:
+        """The watch from our version; unproved, from the newest change that we know: it comes again first, or this is another history."""
+        large = self.kind.large  # what is small and has rested may be out of the server's memory
+        proof = self._ledger.newest if self._unproved and large else None
+        if not self._version or not self._ledger.synced or self._no_watch or (self._unproved and proof is None):
             return self._start(Plan.SYNC, now)
-        if self._unproved:
-            if not self.kind.large or self._no_list:
-                return self._start(Plan.SYNC, now)  # proves the version, and one request is cheaper than two
-            self._phase = Phase.PROBE
-            return steps.probe(self._version)
+        self._version = proof.resource_version if proof is not None else self._version
         self._phase = Phase.WATCH
-        self._stream.begin(now, initial=False)
-        return steps.watch(self._version, self._stream.timeout)
+        self._stream.begin(now, initial=False, proof=proof)
+        return steps.watch(self._version if proof is None else before(self._version), self._stream.timeout)
 
     def _begin_set(self) -> None:
         self._ledger.begin()
@@ -490,7 +497,3 @@ class Reflector:
     def _lose(self, now: Instant, why: str) -> None:
         self.notes.append(why)
         self._trust.lose(now, why)
-
-
-def _retry_after(error: errors.Refused) -> float:
-    return min(LONGEST_RETRY_AFTER, max(0.0, error.retry_after or 0.0))

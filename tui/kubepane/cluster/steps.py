@@ -8,10 +8,9 @@ PAGE = "500"
 
 
 class List(msgspec.Struct, frozen=True):
-    """GET one page of the collection; with `probe` only to learn whether the server has reached our version."""
+    """GET one page of the collection."""
 
     query: dict[str, str]
-    probe: bool = False
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -56,8 +55,3 @@ def first_page(version: str, *, paged: bool) -> List:
 def next_page(token: str) -> List:
     """A later page: the server refuses a version beside a token (rule R2)."""
     return List({"limit": PAGE, "continue": token})
-
-
-def probe(version: str) -> List:
-    """Asks whether the server has reached a version: a watch from one it has not is silent for ever (rule R11)."""
-    return List({"limit": "1", "resourceVersion": version, "resourceVersionMatch": "NotOlderThan"}, probe=True)

@@ -12,6 +12,11 @@ def older(a: str, b: str) -> bool:
     return (len(a), a) < (len(b), b) and ordered(a) and ordered(b)
 
 
+def before(version: str) -> str:
+    """What a watch starts from that shall bring this version first."""
+    return str(int(version) - 1)
+
+
 def ordered(version: str) -> bool:
     """Whether a version takes part in the order."""
     return version.isascii() and version.isdecimal()

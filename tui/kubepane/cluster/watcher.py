@@ -154,12 +154,11 @@ class Watcher:
             head, raws = wire.page(body)
         except ClusterError as error:
             return self._failed(error)
-        if not step.probe:
-            self._reflector.page(instant(clock), head)
-            async with aclosing(wire.list_items(self.kind, raws, self._breath)) as slices:
-                async for objects in slices:
-                    self._reflector.listed(instant(clock), objects)
-                    self._publish()
+        self._reflector.page(instant(clock), head)
+        async with aclosing(wire.list_items(self.kind, raws, self._breath)) as slices:
+            async for objects in slices:
+                self._reflector.listed(instant(clock), objects)
+                self._publish()
         return self._reflector.listed_all(instant(clock), head)
 
     async def _watch(self, step: Watch) -> Step:
@@ -170,7 +169,7 @@ class Watcher:
                 result = await self._read(step)
         except TimeoutError:
             if self._cut:
-                return self._reflector.failed(instant(self._means.clock), Unreachable(self._cut))
+                return self._reflector.cut(instant(self._means.clock), self._cut)
             self._means.link.doubt()
             return self._reflector.expired(instant(self._means.clock))
         except ClusterError as error:
