@@ -86,6 +86,26 @@ def test_a_watch_ends_in_time_with_a_bookmark(space: Space) -> None:
     assert set(seen[-1]["object"]) == {"kind", "apiVersion", "metadata"}
 
 
+@pytest.mark.parametrize("plural", ["configmaps", "events"])  # events: without a cache in the server
+def test_a_watch_from_just_before_a_change_brings_it_first(space: Space, plural: str) -> None:
+    about = {"involvedObject": {"kind": "Pod", "name": "p", "namespace": space.name}, "reason": "Tested"} if plural == "events" else {}
+    path = space.core(plural)
+    made = space.door.create(path, {"metadata": {"name": "a", "labels": {"mine": "yes"}}, **about})
+    changed = space.door.patch(f"{path}/a", {"metadata": {"labels": {"more": "too"}}})
+    configs(space, "other")
+    space.door.delete(f"{path}/a")
+    versions = [int(obj["metadata"]["resourceVersion"]) for obj in (made, changed)]
+    for change, version in zip(("ADDED", "MODIFIED"), versions, strict=True):
+        with space.door.watch(f"{path}?watch=1&resourceVersion={version - 1}") as events:
+            first = next(events)
+        assert (first["type"], first["object"]["metadata"]["uid"]) == (change, made["metadata"]["uid"])
+        assert int(first["object"]["metadata"]["resourceVersion"]) == version
+    with space.door.watch(f"{path}?watch=1&resourceVersion={versions[-1]}") as events:
+        last = next(event for event in events if event["type"] == "DELETED")
+    with space.door.watch(f"{path}?watch=1&resourceVersion={int(last['object']['metadata']['resourceVersion']) - 1}") as events:
+        assert next(events) == last
+
+
 def test_what_leaves_a_selector_is_deleted(space: Space) -> None:
     (made,) = configs(space, "a")
     query = f"?watch=1&labelSelector=mine%3Dyes&resourceVersion={made['metadata']['resourceVersion']}"
