@@ -24,6 +24,7 @@ Object = dict[str, Any]
 PATIENCE = 120.0
 LOOK = 0.05
 CONTEXT = "controlplane"
+CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
 AUDITED = {"level": "Metadata"}
 NOT_AUDITED = {"level": "None", "users": ["system:apiserver", *(f"system:{name}" for name in certificates.CLIENTS)]}
 
@@ -154,13 +155,21 @@ class ControlPlane:
         return copy
 
     def restore(self, copy: Path) -> None:
-        """Put an older state of etcd back, as after a disaster: revisions go backwards. The API server is restarted."""
+        """Put an older state of etcd back, as after a disaster: revisions go backwards.
+
+        The API server is restarted, and so is what runs of upstream's clients: they wait for revisions that do not come again (etcd's manual).
+        """
+        running = [part for name, part in self.parts.items() if name in CLIENTS and part.pid]
+        for part in running:
+            part.kill()
         self.parts["kube-apiserver"].kill()
         self.parts["etcd"].kill()
         shutil.rmtree(self.folder / "etcd")
         shutil.copytree(copy, self.folder / "etcd")
         self.parts["etcd"].start()
         self.restart("kube-apiserver")
+        for part in running:
+            part.start()
 
     def _etcd(self, path: str, body: Object) -> Object:
         request = urllib.request.Request(f"http://127.0.0.1:{self.place.etcd}{path}", json.dumps(body).encode(), method="POST")

@@ -333,6 +333,31 @@ def test_a_restore_of_the_servers_history_is_noticed(kind: Kind, outage: str, lo
     watching(main, model, kind=kind, link=True)
 
 
+@pytest.mark.parametrize("kind", [PODS, EVENTS, CONFIGMAPS])
+@pytest.mark.parametrize("refusal", [status(429, "TooManyRequests", retry_after="60"), status(503, "ServiceUnavailable", retry_after="60")])
+def test_a_restore_that_happens_while_a_watch_waits_for_another_reason_is_noticed_too(kind: Kind, refusal: Fault) -> None:
+    model = populated((kind,))
+
+    async def main(fleet: Fleet) -> None:
+        await asyncio.sleep(100)
+        saved = model.save()
+        model.make(kind, f"{kind.plural}-0")
+        await asyncio.sleep(1)
+        model.rules.append(when(refusal, verb=WATCHES, times=1))
+        model.cut_all()
+        await asyncio.sleep(2)
+        fleet.requests.kill()
+        await asyncio.sleep(30)
+        model.restore(saved)
+        model.make(kind, f"{kind.plural}-1")
+        model.make(kind, f"{kind.plural}-2")
+        fleet.requests.revive(forget=False)
+        await asyncio.sleep(80)
+        assert (fleet.state(kind), fleet.true(kind)) == (State.LIVE, True)
+
+    watching(main, model, kind=kind, link=True)
+
+
 def test_an_outage_without_a_restore_costs_no_second_list() -> None:
     model = populated((PODS,))
 

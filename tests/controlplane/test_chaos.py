@@ -9,7 +9,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
 
@@ -22,12 +22,11 @@ from kubepane.cluster.kinds import KINDS, PODS, Kind
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
 from kubepane_controlplane import load
-from kubepane_controlplane.plane import ControlPlane
+from kubepane_controlplane.plane import CLIENTS, ControlPlane
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
 COUNT = 500
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{load.NAMESPACE}/deployments"
-CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
 AWAY = {State.RECONNECTING, State.CONNECTING, State.SYNCING, State.FAILED}
 
 
@@ -71,11 +70,19 @@ class Watched:
                 await asyncio.sleep(0.02)
                 held = self.held(kind)
                 if held != fresh:
-                    unlike[kind.plural] = len(held.items() ^ fresh.items())
+                    unlike[kind.plural] = (
+                        len(held.items() ^ fresh.items()),
+                        sorted(held.items() - fresh.items())[:3],
+                        sorted(fresh.items() - held.items())[:3],
+                    )
             if not unlike and self.states() == {State.LIVE}:
                 return time.monotonic() - began
-            assert time.monotonic() - began < seconds, (unlike, self.states())
+            assert time.monotonic() - began < seconds, (unlike, self.states(), self.told(unlike))
             await asyncio.sleep(0.2)
+
+    def told(self, plurals: Iterable[str]) -> list[str]:
+        """What the journal says of these kinds and of the link."""
+        return [f"{line.at:%X} {line.subject}: {line.text}" for line in self.session.journal if line.subject in (*plurals, "link")][-60:]
 
     async def until(self, so: Callable[[], bool], seconds: float) -> float:
         """Wait until it is so; returns how long that took."""

@@ -135,15 +135,16 @@ class Watcher:
                 return await self._watch(step)
 
     async def _wait(self, step: Wait) -> Step:
-        back = False
+        link = self._means.link
+        outages = link.outages
         try:
             async with asyncio.timeout(None) as self._scope:
-                back = await self._means.link.pause(step.seconds, hold=step.link)
+                await link.pause(step.seconds, hold=step.link)
         except TimeoutError:
             pass  # nudged
         finally:
             self._scope = None
-        return self._reflector.woke(instant(self._means.clock), link_back=back)
+        return self._reflector.woke(instant(self._means.clock), link_back=link.outages != outages)  # whatever was waited for
 
     async def _list(self, step: List) -> Step:
         clock = self._means.clock
