@@ -24,6 +24,10 @@ class Instant(NamedTuple):
     mono: float
     wall: datetime
 
+    def until(self, later: Instant) -> float:
+        """Seconds to a later moment, on the clock that says more: the first may have stood still."""
+        return max(later.mono - self.mono, (later.wall - self.wall).total_seconds())
+
 
 def instant(clock: Clock) -> Instant:
     """This moment."""

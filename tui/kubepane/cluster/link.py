@@ -50,7 +50,6 @@ class LinkMonitor:
         since: when the link was lost, None while it is up.
         why: what the last failed probe said.
         degraded: the server answers but says it is unwell, and how; "" when it is well.
-        outages: how often it has come back.
     """
 
     def __init__(self, requests: Requests, clock: Clock, random: Random, journal: Journal, log: logging.Logger) -> None:
@@ -59,7 +58,6 @@ class LinkMonitor:
         self.since: datetime | None = None
         self.why = ""
         self.degraded = ""
-        self.outages = 0
         self._failures = 0
         self._false_alarms = 0
         self._pace = Pace(WINDOWS)
@@ -87,11 +85,15 @@ class LinkMonitor:
                 self._false_alarms += 1
             self._restored()
 
-    async def pause(self, seconds: float, *, hold: bool) -> None:
-        """Waits; with `hold` also as long as the server does not answer, and no longer than until it does again."""
+    async def pause(self, seconds: float, *, hold: bool) -> bool:
+        """Waits; with `hold` also as long as the server does not answer, and no longer than until it does again.
+
+        Returns:
+            Whether the link came back meanwhile.
+        """
         if not hold:
             await asyncio.sleep(seconds)
-            return
+            return False
         began = self._clock.monotonic()
         while True:
             waited = self._clock.monotonic() - began
@@ -99,12 +101,12 @@ class LinkMonitor:
             if rest <= NOTHING and self._failures:
                 rest = max(seconds, HOLD) - waited
             if rest <= NOTHING:
-                return
+                return False
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest):
                     await self._back.wait()
                 await asyncio.sleep(self._random.random() * SPREAD)
-                return
+                return True
 
     # ---- probing
 
@@ -136,7 +138,7 @@ class LinkMonitor:
 
     def _notice_sleep(self, now: Instant) -> None:
         """A gap on either clock: on Linux the monotonic one stands still while the machine sleeps, the other does not."""
-        gap = max((now.wall - self._seen.wall).total_seconds(), now.mono - self._seen.mono)
+        gap = self._seen.until(now)
         self._seen = now
         if gap > SLEPT + TICK:
             self._journal.write("link", f"this machine slept for {gap:.0f} s")
@@ -171,7 +173,6 @@ class LinkMonitor:
 
     def _restored(self) -> None:
         self._failures = 0
-        self.outages += 1
         self._due = self._clock.monotonic() + REGULAR
         self._journal.write("link", "the server answers again")
         self.state, self.since, self.why = Link.UP, None, ""

@@ -27,11 +27,10 @@ SHORT = 1.0  # rule R13: a watch that ends sooner and empty is a failure
 LIVED = 5.0  # a stream that lived so long may be resumed without a pause
 SETTLE = 0.25  # an expired version is refused within 0.1 s of opening
 GRACE = 2.0  # how long a watch that ended in order may take to be open again before the rows count as stale
+UNSEEN = 2.0  # a pause in which etcd can have been put back to an older state without our noticing
 SPREAD = 0.5  # rule R21: what was cut together does not come back in one instant
-INTERNAL = 60.0  # rule R16
-RETRY_AFTERS = 10  # rule R14
-DENIED, DENIED_CAP = 60.0, 300.0  # rule R18: at most one try a minute
-UNABLE = 600.0
+INTERNAL, RETRY_AFTERS = 60.0, 10  # rules R16, R14
+DENIED, DENIED_CAP, UNABLE = 60.0, 300.0, 600.0  # rule R18: at most one try a minute
 POLL = (15.0, 30.0)
 PAGE_TRIES = 3
 INITIAL_TRIES = 3
@@ -63,6 +62,7 @@ class Reflector:
         self._pace = Pace()
         self._phase = Phase.WAITING
         self._plan = Plan.RESUME
+        self._lost: Instant | None = None  # when it ended, if what was asked for last did not bring everything
         # the version where a watch may start
         self._version = ""
         self._consistent = False  # ours is no good: the next list must not come from a cache
@@ -106,7 +106,7 @@ class Reflector:
     def woke(self, now: Instant, *, link_back: bool = False) -> Step:
         """The wait is over; `link_back`: because the server answers again."""
         if link_back:
-            self._cut_off = self._unproved = True
+            self._cut_off = True
             self._answered(now)
         return self._go(self._plan, now)
 
@@ -389,6 +389,7 @@ class Reflector:
         return self._start(plan, now)
 
     def _start(self, plan: Plan, now: Instant) -> Step:
+        self._unproved = self._unproved or (self._lost is not None and self._lost.until(now) > UNSEEN)
         if plan is Plan.RESUME:
             return self._resume(now)
         if plan is Plan.SYNC and self._watch_lists and not self._no_watch:
@@ -406,8 +407,7 @@ class Reflector:
 
     def _resume(self, now: Instant) -> Step:
         """The watch from our version; unproved, from the newest change that we know: it comes again first, or this is another history."""
-        large = self.kind.large  # what is small and has rested may be out of the server's memory
-        proof = self._ledger.newest if self._unproved and large else None
+        proof = self._ledger.newest if self._unproved and self.kind.large else None  # the server may have forgotten what is small and rests
         if not self._version or not self._ledger.synced or self._no_watch or (self._unproved and proof is None):
             return self._start(Plan.SYNC, now)
         self._version = proof.resource_version if proof is not None else self._version
@@ -424,6 +424,7 @@ class Reflector:
         if self._trust.live and self._stream.opened:
             self._trust.true_at(self._stream.last.wall)
         lived = self._stream.end(now)
+        self._lost = now
         self._pace.lived(lived)
         if lived >= HEALTHY:
             self._backoff.reset()
@@ -470,7 +471,7 @@ class Reflector:
     def _complete(self, now: Instant, version: str) -> None:
         vanished = self._ledger.complete()
         self._version, self._consistent, self._unproved = version, False, False
-        self._listed_at = now.mono
+        self._listed_at, self._lost = now.mono, None
         self._internal_since, self._retry_afters, self._refusals, self._vanished = None, 0, 0, False
         self._trust.heard = True
         self._trust.true_at(now.wall)

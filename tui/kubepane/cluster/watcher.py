@@ -135,16 +135,15 @@ class Watcher:
                 return await self._watch(step)
 
     async def _wait(self, step: Wait) -> Step:
-        link = self._means.link
-        outages = link.outages
+        back = False
         try:
             async with asyncio.timeout(None) as self._scope:
-                await link.pause(step.seconds, hold=step.link)
+                back = await self._means.link.pause(step.seconds, hold=step.link)
         except TimeoutError:
             pass  # nudged
         finally:
             self._scope = None
-        return self._reflector.woke(instant(self._means.clock), link_back=link.outages != outages)  # whatever was waited for
+        return self._reflector.woke(instant(self._means.clock), link_back=back)
 
     async def _list(self, step: List) -> Step:
         clock = self._means.clock
