@@ -18,6 +18,7 @@ import pytest
 from controlplane.conftest import require
 from controlplane.waiting import until
 from kubepane.cluster.freshness import State
+from kubepane.cluster.journal import Line
 from kubepane.cluster.kinds import KINDS, PODS, Kind
 from kubepane.cluster.options import Options
 from kubepane.cluster.session import Session
@@ -53,6 +54,8 @@ class Watched:
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
         self.session = Session(Options(kubeconfig=str(plane.kubeconfig), all_namespaces=True), random=Random(1))
+        self.lines: list[Line] = []
+        self.session.journal.sink = self.lines.append
 
     def states(self) -> set[State]:
         return {self.session.stores.of(kind).freshness.state for kind in KINDS}
@@ -82,7 +85,7 @@ class Watched:
 
     def told(self, plurals: Iterable[str]) -> list[str]:
         """What the journal says of these kinds and of the link."""
-        return [f"{line.at:%X} {line.subject}: {line.text}" for line in self.session.journal if line.subject in (*plurals, "link")][-60:]
+        return [f"{line.at:%X} {line.subject}: {line.text}" for line in self.lines if line.subject in (*plurals, "link")][-60:]
 
     async def until(self, so: Callable[[], bool], seconds: float) -> float:
         """Wait until it is so; returns how long that took."""

@@ -27,7 +27,7 @@ SHORT = 1.0  # rule R13: a watch that ends sooner and empty is a failure
 LIVED = 5.0  # a stream that lived so long may be resumed without a pause
 SETTLE = 0.25  # an expired version is refused within 0.1 s of opening
 GRACE = 2.0  # how long a watch that ended in order may take to be open again before the rows count as stale
-UNSEEN = 2.0  # a pause in which etcd can have been put back to an older state without our noticing
+UNSEEN = 1.0  # a pause in which etcd can have been put back to an older state without our noticing
 SPREAD = 0.5  # rule R21: what was cut together does not come back in one instant
 INTERNAL, RETRY_AFTERS = 60.0, 10  # rules R16, R14
 DENIED, DENIED_CAP, UNABLE = 60.0, 300.0, 600.0  # rule R18: at most one try a minute
@@ -106,7 +106,7 @@ class Reflector:
     def woke(self, now: Instant, *, link_back: bool = False) -> Step:
         """The wait is over; `link_back`: because the server answers again."""
         if link_back:
-            self._cut_off = True
+            self._cut_off = self._unproved = True
             self._answered(now)
         return self._go(self._plan, now)
 
